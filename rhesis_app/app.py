@@ -1,0 +1,111 @@
+"""The composition root: the only module that knows every part and puts them together."""
+
+from types import ModuleType
+
+from flask import Flask
+
+import rhesis_app
+from rhesis_app.auth import api as auth_api
+from rhesis_app.auth import pages as auth_pages
+from rhesis_app.auth.guard import register_guard
+from rhesis_app.authoring.api import evaluators as evaluators_api
+from rhesis_app.authoring.api import metrics as metrics_api
+from rhesis_app.authoring.api import requirements as requirements_api
+from rhesis_app.infra.config import Settings, read_environment, settings_from
+from rhesis_app.infra.crypto import SecretBox
+from rhesis_app.infra.db import attach_database
+from rhesis_app.infra.http import AllowList, OutboundDoor
+from rhesis_app.infra.logs import configure_logs
+from rhesis_app.infra.plugins import load_plugins
+from rhesis_app.infra.rq_queue import RqQueue, connect_redis
+from rhesis_app.infra.runtime import Runtime
+from rhesis_app.infra.site import site_directory
+from rhesis_app.kernel.jobs import collect_jobs
+from rhesis_app.projects import api as projects_api
+from rhesis_app.projects import pages as projects_pages
+from rhesis_app.projects.queries import list_project_links
+from rhesis_app.tenancy import api as plugins_api
+from rhesis_app.tenancy import pages as plugins_pages
+from rhesis_app.tenancy.actions import write_audit
+from rhesis_app.web import docs, health
+from rhesis_app.web.errors import register_errors
+from rhesis_app.web.headers import register_headers
+from rhesis_app.web.limits import register_limits
+from rhesis_app.web.openapi import DocumentedApi, register_documents
+from rhesis_app.web.proxies import trust_proxies
+from rhesis_app.web.scope import close_scopes
+from rhesis_app.web.templating import configure_templates
+from rhesis_app.web.tokens import cookie_name, register_tokens
+
+# In the order of the product: auth, tenancy, projects, endpoints, tests, runs.
+PAGES: tuple[ModuleType, ...] = (auth_pages, plugins_pages, projects_pages)
+APIS: tuple[ModuleType, ...] = (
+    auth_api,
+    plugins_api,
+    projects_api,
+    requirements_api,
+    evaluators_api,
+    metrics_api,
+)
+JOBS: tuple[ModuleType, ...] = ()
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The Flask application with everything attached; without `settings` they are read from the environment."""
+    chosen = settings or settings_from(read_environment())
+    site = site_directory()
+    app = Flask("rhesis_app", static_folder=str(site / "static"), template_folder=str(site / "templates"))
+    app.config.update(
+        SECRET_KEY=chosen.secret_keys[0],
+        SECRET_KEY_FALLBACKS=list(chosen.secret_keys[1:]),
+        SESSION_COOKIE_NAME="__Host-rhesis-said" if chosen.secure_cookies else "rhesis-said",
+        SESSION_COOKIE_SECURE=chosen.secure_cookies,
+        SESSION_COOKIE_SAMESITE="Lax",
+        MAX_CONTENT_LENGTH=12 * 1024 * 1024,
+        MAX_FORM_MEMORY_SIZE=4 * 1024 * 1024,
+        SEND_FILE_MAX_AGE_DEFAULT=31_536_000,
+        TRUSTED_HOSTS=list(chosen.trusted_hosts) or None,
+    )
+    configure_logs(chosen.log_level)
+    app.extensions["rhesis"] = _runtime(app, chosen, str(site / "migrations"))
+    _register_edges(app, chosen)
+    return app
+
+
+def _runtime(app: Flask, settings: Settings, migrations: str) -> Runtime:
+    database = attach_database(app, settings, migrations)
+    jobs = collect_jobs(*JOBS)
+    with app.app_context():
+        engine = database.engine
+    return Runtime(
+        settings=settings,
+        engine=engine,
+        registry=load_plugins(
+            enabled=settings.plugins_enabled, disabled=settings.plugins_disabled, strict=settings.plugins_strict
+        ),
+        queue=RqQueue(connect_redis(settings.redis_url), jobs),
+        door=OutboundDoor(AllowList.parse(settings.allow_targets), allow_local=settings.allow_local_targets),
+        secrets=SecretBox(list(settings.encryption_keys)),
+        audit=write_audit,
+        jobs=jobs,
+    )
+
+
+def _register_edges(app: Flask, settings: Settings) -> None:
+    """Hooks run in this order: id and nonce, rate limit, guard."""
+    trust_proxies(app, settings)
+    configure_templates(app)
+    register_tokens(app, settings)
+    register_headers(app, settings)
+    register_limits(app, settings, cookie_name(settings))
+    register_guard(app, settings)
+    close_scopes(app)
+    app.extensions["rhesis_projects"] = list_project_links
+    app.config.update(API_TITLE="Rhesis App", API_VERSION=rhesis_app.__version__, OPENAPI_VERSION="3.1.0")
+    api = DocumentedApi(app)
+    for edge in APIS:
+        api.register_blueprint(edge.blueprint)
+    for pages in (*PAGES, health, docs):
+        app.register_blueprint(pages.blueprint)
+    register_documents(app, api)
+    register_errors(app)

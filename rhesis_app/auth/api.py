@@ -1,0 +1,160 @@
+"""Identity over the API."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from flask import request
+from flask.views import MethodView
+
+from rhesis_app.auth import actions, queries
+from rhesis_app.auth.queries import TokenView
+from rhesis_app.auth.schemas import (
+    LoginArguments,
+    RefreshArguments,
+    RegisterArguments,
+    TokenArguments,
+    TokenListArguments,
+    new_account,
+    new_token,
+)
+from rhesis_app.kernel.errors import Forbidden
+from rhesis_app.kernel.paging import Page
+from rhesis_app.kernel.permissions import Permission
+from rhesis_app.web.access import needs, needs_sign_in
+from rhesis_app.web.openapi import ApiBlueprint
+from rhesis_app.web.paging import page_request
+from rhesis_app.web.scope import current_identity, current_scope, runtime
+from rhesis_app.web.tokens import make_token
+
+blueprint = ApiBlueprint("auth_api", __name__, url_prefix="/api/v1", description="Sign in, and make API tokens")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenPair:
+    """An access token for `expires_in` seconds and the refresh token for the next one."""
+
+    access_token: str
+    refresh_token: str
+    token_type: str
+    expires_in: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeView:
+    """Who the credential belongs to and what it may do."""
+
+    user_id: UUID | None
+    organization_id: UUID
+    kind: str
+    permissions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTokenView:
+    """A new token: `token` is the secret, shown this once."""
+
+    token: str
+    id: UUID
+    name: str
+    prefix: str
+    scopes: tuple[str, ...]
+
+
+@blueprint.route("/auth/login", methods=["POST"])
+@blueprint.arguments(LoginArguments)
+@blueprint.answers(200, TokenPair)
+def login(arguments: dict[str, str]) -> TokenPair:
+    """Sign in with e-mail address and password."""
+    client = actions.Client(kind="api", ip=request.remote_addr, user_agent=request.user_agent.string)
+    return _pair(actions.sign_in(runtime(), arguments["email"], arguments["password"], client))
+
+
+@blueprint.route("/auth/refresh", methods=["POST"])
+@blueprint.arguments(RefreshArguments)
+@blueprint.answers(200, TokenPair)
+def refresh(arguments: dict[str, str]) -> TokenPair:
+    """Exchange a refresh token for new tokens; each works once."""
+    return _pair(actions.refresh_session(runtime(), arguments["refresh_token"]))
+
+
+@blueprint.route("/auth/register", methods=["POST"])
+@blueprint.arguments(RegisterArguments)
+@blueprint.answers(201, TokenPair)
+def register(arguments: dict[str, str]) -> TokenPair:
+    """Make an account with an organization of its own, where the operator has opened registration."""
+    if not runtime().settings.open_registration:
+        raise Forbidden(
+            "Registration is closed on this instance. Ask an administrator to invite you, or its operator to set RHESIS_OPEN_REGISTRATION=1."
+        )
+    actions.found(runtime(), new_account(arguments), ip=request.remote_addr)
+    client = actions.Client(kind="api", ip=request.remote_addr, user_agent=request.user_agent.string)
+    return _pair(actions.sign_in(runtime(), arguments["email"], arguments["password"], client))
+
+
+@blueprint.route("/auth/logout", methods=["POST"])
+@needs_sign_in
+@blueprint.answers(204)
+def logout() -> None:
+    """End the session of the access token; an API token has none and is revoked instead."""
+    session_id = current_identity().session_id
+    if session_id is not None:
+        actions.sign_out(current_scope(), session_id)
+
+
+@blueprint.route("/me")
+@needs_sign_in
+@blueprint.answers(200, MeView)
+def me() -> MeView:
+    """Who the credential belongs to."""
+    actor = current_identity().actor
+    return MeView(
+        user_id=actor.user_id,
+        organization_id=actor.organization_id,
+        kind=actor.kind,
+        permissions=tuple(sorted(actor.permissions)),
+    )
+
+
+@blueprint.route("/tokens")
+class Tokens(MethodView):
+    """API tokens of the signed-in user."""
+
+    @needs(Permission.TOKEN_MANAGE)
+    @blueprint.arguments(TokenListArguments, location="query")
+    @blueprint.answers(200, TokenView, many=True)
+    def get(self, arguments: dict[str, Any]) -> Page[TokenView]:
+        """List your API tokens."""
+        return queries.list_tokens(current_scope(), page_request(**arguments))
+
+    @needs(Permission.TOKEN_MANAGE)
+    @blueprint.arguments(TokenArguments)
+    @blueprint.answers(201, NewTokenView)
+    def post(self, arguments: dict[str, Any]) -> NewTokenView:
+        """Make an API token; its secret is in this answer only."""
+        view, secret = actions.create_token(current_scope(), new_token(arguments))
+        return NewTokenView(token=secret, id=view.id, name=view.name, prefix=view.prefix, scopes=view.scopes)
+
+
+@blueprint.route("/tokens/<uuid:token_id>")
+class Token(MethodView):
+    """One API token."""
+
+    @needs(Permission.TOKEN_MANAGE)
+    @blueprint.answers(200, TokenView)
+    def delete(self, token_id: UUID) -> TokenView:
+        """Revoke an API token at once."""
+        return actions.revoke_token(current_scope(), token_id)
+
+
+def _pair(signed_in: actions.SignedIn) -> TokenPair:
+    host = runtime()
+    row = host.ask("SELECT * FROM find_session(:id)", id=signed_in.session_id)[0]
+    permissions = queries.permissions_of(row)
+    access = make_token(signed_in.user_id, signed_in.organization_id, signed_in.session_id, permissions)
+    return TokenPair(
+        access_token=access,
+        refresh_token=signed_in.refresh_token or "",
+        token_type="Bearer",  # noqa: S106 the kind of token
+        expires_in=host.settings.access_token_minutes * 60,
+    )

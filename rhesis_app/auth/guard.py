@@ -1,0 +1,156 @@
+"""Before every request: who is it, and may the route be entered at all. Deny by default."""
+
+from uuid import UUID
+
+from flask import Flask, g, request
+from flask_jwt_extended import get_jwt, verify_jwt_in_request
+from flask_jwt_extended.exceptions import CSRFError, JWTExtendedException
+from jwt.exceptions import PyJWTError
+
+from rhesis_app.auth.queries import permissions_of
+from rhesis_app.auth.rules import digest, is_api_token
+from rhesis_app.infra.config import Settings
+from rhesis_app.kernel.actor import Actor
+from rhesis_app.kernel.errors import Forbidden, Unauthenticated
+from rhesis_app.kernel.host import Host
+from rhesis_app.kernel.permissions import known_permissions
+from rhesis_app.tenancy.queries import permissions_in_projects
+from rhesis_app.web.access import Access, access_of
+from rhesis_app.web.scope import Identity, runtime
+
+# Every route that works without anybody signed in. A new one is added here on purpose or not at all.
+PUBLIC = frozenset(
+    {
+        "static",
+        "health.health",
+        "health.live",
+        "health.ready",
+        "health.metrics",
+        "auth.login",
+        "auth.first_start",
+        "auth.sign_in_link",
+        "auth.submit_login",
+        "auth.submit_first_start",
+        "auth.submit_sign_in_link",
+        "auth_api.login",
+        "auth_api.refresh",
+        "auth_api.register",
+        "docs.document",
+        "docs.swagger",
+    }
+)
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_ELSEWHERE = "This form came from another site, or the page is too old. Reload the page and try again."
+_AGAIN = "Your session has ended. Sign in again."
+_CREDENTIAL = "The credential is missing, wrong, revoked or too old. Send “Authorization: Bearer …” with an access token or an API token."
+
+
+def register_guard(app: Flask, settings: Settings) -> None:
+    """Run the guard before every request."""
+
+    @app.before_request
+    def _guard() -> None:
+        if request.endpoint is None:
+            return  # no such address: 404 or 405 follows by itself
+        is_api = request.path.startswith("/api/")
+        if not is_api and request.method not in _SAFE:
+            _refuse_other_sites(settings)
+        if request.endpoint in PUBLIC or request.method == "OPTIONS":
+            return
+        access = access_of(app, request.endpoint, request.method)
+        if access is None:
+            raise Forbidden("This address is closed.")
+        g.by_cookie = not is_api
+        g.identity = _by_header(runtime()) if is_api else _by_cookie(runtime())
+        _enter(g.identity.actor, access)
+
+
+def _enter(actor: Actor, access: Access) -> None:
+    """Whether the actor has the permission anywhere; the action asks again for the project at hand."""
+    if access.permission is None or actor.may(access.permission):
+        return
+    if any(access.permission in held for held in actor.project_permissions.values()):
+        return
+    raise Forbidden(
+        f"This needs the permission “{access.permission}”. Ask an administrator of the organization for it."
+    )
+
+
+def _refuse_other_sites(settings: Settings) -> None:
+    """Sec-Fetch-Site where the browser sends it, else Origin: the forms that have no CSRF token yet rely on this."""
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    own = {settings.external_url or request.host_url.rstrip("/"), request.host_url.rstrip("/")}
+    if site not in {None, "same-origin", "none"} or (origin not in {None, "null"} and origin not in own):
+        raise Forbidden(_ELSEWHERE)
+    if site is None and origin == "null":
+        raise Forbidden(_ELSEWHERE)
+
+
+def _by_cookie(host: Host) -> Identity:
+    try:
+        verify_jwt_in_request(locations=["cookies"])
+    except CSRFError as error:
+        raise Forbidden(_ELSEWHERE) from error
+    except (JWTExtendedException, PyJWTError) as error:
+        raise Unauthenticated(_AGAIN) from error
+    return _of_session(host, "dashboard", _AGAIN)
+
+
+def _by_header(host: Host) -> Identity:
+    scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not credential:
+        raise Unauthenticated(_CREDENTIAL)
+    if credential.startswith("rhx_"):
+        return _of_token(host, credential.strip())
+    try:
+        verify_jwt_in_request(locations=["headers"])
+    except (JWTExtendedException, PyJWTError, ValueError) as error:
+        raise Unauthenticated(_CREDENTIAL) from error
+    return _of_session(host, "api", _CREDENTIAL)
+
+
+def _of_session(host: Host, kind: str, otherwise: str) -> Identity:
+    claims = get_jwt()
+    try:
+        session_id = UUID(str(claims.get("sid")))
+    except ValueError as error:
+        raise Unauthenticated(otherwise) from error
+    rows = host.ask("SELECT * FROM find_session(:id)", id=session_id)
+    if not rows or rows[0]["kind"] != kind:
+        raise Unauthenticated(otherwise)
+    row = rows[0]
+    actor = Actor(
+        kind="user",
+        user_id=row["user_id"],
+        organization_id=row["organization_id"],
+        permissions=permissions_of(row),
+        project_permissions=permissions_in_projects(row["project_roles"]),
+    )
+    return Identity(
+        actor=actor,
+        session_id=row["session_id"],
+        user_name=row["user_name"],
+        user_email=row["email"],
+        organization_name=row["organization_name"],
+        role_name=row["role_name"],
+        theme=row["theme"],
+        is_demo=row["is_demo"],
+    )
+
+
+def _of_token(host: Host, secret: str) -> Identity:
+    rows = host.ask("SELECT * FROM find_token(:digest)", digest=digest(secret)) if is_api_token(secret) else []
+    if not rows:
+        raise Unauthenticated(_CREDENTIAL)
+    row = rows[0]
+    scopes = known_permissions(row["scopes"])
+    in_projects = permissions_in_projects(row["project_roles"])
+    actor = Actor(
+        kind="token",
+        user_id=row["user_id"],
+        organization_id=row["organization_id"],
+        permissions=permissions_of(row) & scopes,
+        project_permissions={project: held & scopes for project, held in in_projects.items()},
+        only_project=row["project_id"],
+    )
+    return Identity(actor=actor)

@@ -1,0 +1,82 @@
+"""Rows of identity. Every secret is kept as a SHA-256 digest in hexadecimal."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from rhesis_app.infra.orm import Base, Identified, Stamped, TenantOwned
+
+
+class Session(Identified, TenantOwned, Base):
+    """One sign-in, of a browser (`kind` dashboard) or of a program that logged in (`api`); `organization_id` is the active organization."""
+
+    __tablename__ = "session"
+    __table_args__ = (Index("ix_session_user_id", "user_id"),)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("app_user.id", ondelete="CASCADE"))
+    kind: Mapped[str]
+    epoch: Mapped[int]
+    idle_seconds: Mapped[int]
+    ip: Mapped[str | None]
+    user_agent: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    last_seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+
+class RefreshToken(Identified, Base):
+    """One link of a session's chain of refresh tokens; used once, by one UPDATE."""
+
+    __tablename__ = "refresh_token"
+    __table_args__ = (Index("ix_refresh_token_session_id", "session_id"),)
+    session_id: Mapped[UUID] = mapped_column(ForeignKey("session.id", ondelete="CASCADE"))
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("app_user.id", ondelete="CASCADE"))
+    sha256: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    used_at: Mapped[datetime | None]
+
+
+class ApiToken(Identified, Stamped, TenantOwned, Base):
+    """A credential for programs: never more than its owner may do, narrowed by scopes and perhaps to one project."""
+
+    __tablename__ = "api_token"
+    __table_args__ = (Index("ix_api_token_organization_id_user_id", "organization_id", "user_id"),)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("app_user.id", ondelete="CASCADE"))
+    project_id: Mapped[UUID | None]
+    name: Mapped[str]
+    prefix: Mapped[str]
+    sha256: Mapped[str] = mapped_column(unique=True)
+    scopes: Mapped[list[str]]
+    expires_at: Mapped[datetime]
+    last_used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class OneTimeToken(Identified, Base):
+    """A link that works once: first start, sign-in of the demo; later e-mail, reset and invitation."""
+
+    __tablename__ = "one_time_token"
+    purpose: Mapped[str]
+    sha256: Mapped[str] = mapped_column(unique=True)
+    user_id: Mapped[UUID | None] = mapped_column(ForeignKey("app_user.id", ondelete="CASCADE"))
+    organization_id: Mapped[UUID | None] = mapped_column(ForeignKey("organization.id", ondelete="CASCADE"))
+    target: Mapped[str] = mapped_column(default="/", server_default="/")
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class LoginAttempt(Identified, Base):
+    """A failed sign-in, by digests of account and address; the throttle counts them."""
+
+    __tablename__ = "login_attempt"
+    __table_args__ = (
+        Index("ix_login_attempt_account_at", "account", "at"),
+        Index("ix_login_attempt_address_at", "address", "at"),
+    )
+    account: Mapped[str]
+    address: Mapped[str]
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+    weight: Mapped[int] = mapped_column(default=1, server_default=text("1"))

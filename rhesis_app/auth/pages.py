@@ -1,0 +1,206 @@
+"""Signing in and out, the first start, API tokens."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, Response, request
+
+from rhesis_app.auth import actions, queries
+from rhesis_app.auth.forms import PRESETS, FirstStartForm, LoginForm, TokenForm, account_from, token_from
+from rhesis_app.auth.rules import TOKEN_DAYS
+from rhesis_app.kernel.errors import AppError, Invalid, NotFound
+from rhesis_app.kernel.paging import MAX_LIMIT, PageRequest
+from rhesis_app.kernel.permissions import Permission
+from rhesis_app.projects.queries import list_project_choices
+from rhesis_app.web.access import needs, needs_sign_in
+from rhesis_app.web.htmx import go_to
+from rhesis_app.web.pages import render_bare, render_page, safe_next, say
+from rhesis_app.web.scope import current_identity, current_scope, runtime
+from rhesis_app.web.tokens import clear_session_cookie, make_token, set_session_cookie
+
+blueprint = Blueprint("auth", __name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenRow:
+    """A token as a row of the page."""
+
+    id: UUID
+    name: str
+    prefix: str
+    scopes: tuple[str, ...]
+    project_name: str
+    created_at: datetime
+    last_used_at: datetime | None
+    expires_at: datetime
+    is_expired: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreshToken:
+    """A token that was just made, with its secret."""
+
+    name: str
+    secret: str
+
+
+@blueprint.get("/login")
+def login() -> Response:
+    """The sign-in page."""
+    return render_bare(
+        "auth/login.html", form=LoginForm(next=safe_next(request.args.get("next"))), errors={}, message=""
+    )
+
+
+@blueprint.post("/login")
+def submit_login() -> Response:
+    """Check and go on."""
+    form = LoginForm(
+        email=request.form.get("email", ""),
+        stay_signed_in="stay_signed_in" in request.form,
+        next=safe_next(request.form.get("next")),
+    )
+    try:
+        made = actions.sign_in(
+            runtime(), form.email, request.form.get("password", ""), _client(stay=form.stay_signed_in)
+        )
+    except AppError as error:
+        return render_bare("auth/login.html", status=error.status, form=form, errors={}, message=error.detail)
+    return _enter(made, form.next, stay=form.stay_signed_in)
+
+
+@blueprint.post("/logout")
+@needs_sign_in
+def logout() -> Response:
+    """End this session."""
+    session_id = current_identity().session_id
+    if session_id is not None:
+        actions.sign_out(current_scope(), session_id)
+    response = go_to("/login")
+    clear_session_cookie(response)
+    return response
+
+
+@blueprint.get("/start/<token>")
+def first_start(token: str) -> Response:
+    """The page that makes the first owner."""
+    if not actions.first_start_is_open(runtime(), token):
+        raise NotFound(
+            "This link was used already or is too old. `rhesis-app first-link` prints a new one while nobody is registered."
+        )
+    return render_bare("auth/first_start.html", token=token, form=FirstStartForm(), errors={}, message="")
+
+
+@blueprint.post("/start/<token>")
+def submit_first_start(token: str) -> Response:
+    """Make organization and owner, and sign in."""
+    account = account_from(request.form)
+    form = FirstStartForm(organization_name=account.organization_name, name=account.name, email=account.email)
+    try:
+        made = actions.first_start(runtime(), token, account, _client())
+    except Invalid as error:
+        return render_bare("auth/first_start.html", status=422, token=token, form=form, errors=error.errors, message="")
+    return _enter(made, "/", stay=False)
+
+
+@blueprint.get("/sign-in/<token>")
+def sign_in_link(token: str) -> Response:
+    """A look at the link; it is used up by the button alone."""
+    return render_bare("auth/sign_in_link.html", token=token, email="")
+
+
+@blueprint.post("/sign-in/<token>")
+def submit_sign_in_link(token: str) -> Response:
+    """Use the link."""
+    made = actions.sign_in_by_link(runtime(), token, _client())
+    return _enter(made, safe_next(made.target), stay=False)
+
+
+@blueprint.get("/settings/tokens")
+@needs(Permission.TOKEN_MANAGE)
+def tokens() -> Response:
+    """Your API tokens."""
+    return _tokens_page(TokenForm())
+
+
+@blueprint.post("/settings/tokens")
+@needs(Permission.TOKEN_MANAGE)
+def create_token() -> Response:
+    """Make a token and show its secret once."""
+    form = TokenForm(**{name: request.form.get(name, "") for name in ("name", "expiry_days", "preset", "project_id")})
+    try:
+        view, secret = actions.create_token(
+            current_scope(), token_from(request.form, current_scope().actor.permissions)
+        )
+    except Invalid as error:
+        errors = {"expiry_days" if name == "days" else name: texts for name, texts in error.errors.items()}
+        return _tokens_page(form, errors=errors, message=error.detail, status=422)
+    return _tokens_page(TokenForm(), fresh=FreshToken(name=view.name, secret=secret), status=201)
+
+
+@blueprint.post("/settings/tokens/<uuid:token_id>/revoke")
+@needs(Permission.TOKEN_MANAGE)
+def revoke_token(token_id: UUID) -> Response:
+    """End a token."""
+    view = actions.revoke_token(current_scope(), token_id)
+    say(f"“{view.name}” was revoked.")
+    return go_to("/settings/tokens")
+
+
+def _tokens_page(form: TokenForm, *, status: int = 200, fresh: FreshToken | None = None, **said: Any) -> Response:
+    scope = current_scope()
+    projects = list_project_choices(scope)
+    names = {project.id: project.name for project in projects}
+    page = queries.list_tokens(scope, PageRequest(limit=MAX_LIMIT))
+    return render_page(
+        "auth/tokens.html",
+        section="tokens",
+        status=status,
+        form=form,
+        fresh=fresh,
+        tokens=[_row(token, names, scope.now) for token in page.items if token.revoked_at is None],
+        presets=_PRESET_WORDS,
+        expiry_choices=[(str(days), f"{days} days") for days in TOKEN_DAYS],
+        projects=[("", "All projects"), *((str(project.id), project.name) for project in projects)],
+        now=scope.now,
+        errors=said.get("errors", {}),
+        message=said.get("message", ""),
+    )
+
+
+_PRESET_WORDS = (
+    ("pipeline", "Run tests", "Read everything, import tests, start and cancel runs: for a pipeline."),
+    ("read", "Read", "Look at results, change nothing."),
+    ("everything", "Everything you may", "Acts as you."),
+)
+assert {key for key, _, _ in _PRESET_WORDS} == set(PRESETS)
+
+
+def _row(token: queries.TokenView, names: dict[UUID, str], now: datetime) -> TokenRow:
+    return TokenRow(
+        id=token.id,
+        name=token.name,
+        prefix=token.prefix,
+        scopes=token.scopes,
+        project_name=names.get(token.project_id, "a project you cannot see") if token.project_id else "",
+        created_at=token.created_at,
+        last_used_at=token.last_used_at,
+        expires_at=token.expires_at,
+        is_expired=token.expires_at <= now,
+    )
+
+
+def _client(*, stay: bool = False) -> actions.Client:
+    return actions.Client(kind="dashboard", ip=request.remote_addr, user_agent=request.user_agent.string, stay=stay)
+
+
+def _enter(made: actions.SignedIn, target: str, *, stay: bool) -> Response:
+    held = runtime()
+    row = held.ask("SELECT * FROM find_session(:id)", id=made.session_id)[0]
+    life = made.expires_at - datetime.now(made.expires_at.tzinfo) + timedelta(minutes=1)
+    token = make_token(made.user_id, made.organization_id, made.session_id, queries.permissions_of(row), life=life)
+    response = go_to(target)
+    set_session_cookie(response, token, expires_at=made.expires_at, stay=stay)
+    return response

@@ -1,0 +1,73 @@
+"""Pure decisions of identity: what a password must be, how tokens look, how long things live."""
+
+import hashlib
+import re
+import secrets
+import string
+import zlib
+from datetime import timedelta
+from typing import Final
+
+from rhesis_app.kernel.errors import Invalid
+
+ALPHABET: Final = string.digits + string.ascii_uppercase + string.ascii_lowercase
+API_TOKEN: Final = re.compile(r"rhx_[0-9A-Za-z]{36}")
+IDLE: Final = timedelta(hours=12)
+SESSION_LIFE: Final = timedelta(days=7)
+STAY_LIFE: Final = timedelta(days=30)
+ONE_TIME_LIFE: Final = timedelta(days=7)
+FAILURES_PER_ACCOUNT: Final = 10
+FAILURES_PER_ADDRESS: Final = 30
+FAILURE_WINDOW_MINUTES: Final = 15
+TOKEN_DAYS: Final = (7, 30, 90, 180, 365)
+
+# Long passwords that stand in every list of leaked ones; shorter ones are refused by length.
+_COMMON_TEXT: Final = """
+123456789012 1234567890123 12345678901234 123456789123 123123123123 1q2w3e4r5t6y 1qaz2wsx3edc qwertyuiop12 qwertyuiop123
+qwertyuiopasdf qwerty123456 qwerty1234567 password1234 password12345 password123456 passwordpassword password12!! iloveyou1234
+letmein12345 welcome12345 welcome123456 administrator admin1234567 adminadminadmin changeme1234 changemechangeme
+football1234 baseball1234 monkey123456 dragon123456 sunshine1234 princess1234 superman1234 abcdefghijkl abcdefghijklm
+aaaaaaaaaaaa 111111111111 000000000000 asdfghjkl123 zxcvbnm12345 1234qwerasdf q1w2e3r4t5y6 correcthorsebatterystaple
+trustno1trustno1 abc123abc123
+"""
+_COMMON: Final = frozenset(_COMMON_TEXT.split())
+
+
+def check_password(password: str, *, email: str = "") -> None:
+    """Raise Invalid unless 12 to 1,024 characters, not a common one, not one letter over and over, not the address itself."""
+    if not 12 <= len(password) <= 1024:
+        raise Invalid.field("password", "Use 12 to 1,024 characters; several words make a good one.")
+    plain = password.lower()
+    if plain in _COMMON or len(set(plain)) < 5:
+        raise Invalid.field("password", "This password is easy to guess. Use several unrelated words.")
+    if email and plain in {email.lower(), email.lower().partition("@")[0]}:
+        raise Invalid.field("password", "The password must differ from the e-mail address.")
+
+
+def digest(secret: str) -> str:
+    """SHA-256 in hexadecimal: how secrets of 128 and more bits are kept."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def new_secret() -> str:
+    """256 random bits for a link or a refresh token."""
+    return secrets.token_urlsafe(32)
+
+
+def new_api_token() -> str:
+    """`rhx_`, 30 random characters, 6 of checksum: junk is recognised without asking the database."""
+    body = "".join(secrets.choice(ALPHABET) for _ in range(30))
+    return f"rhx_{body}{_checksum(body)}"
+
+
+def is_api_token(text: str) -> bool:
+    """Whether `text` is well-formed and its checksum fits."""
+    return API_TOKEN.fullmatch(text) is not None and text[34:] == _checksum(text[4:34])
+
+
+def _checksum(body: str) -> str:
+    value, made = zlib.crc32(body.encode()), ""
+    for _ in range(6):
+        value, rest = divmod(value, len(ALPHABET))
+        made = ALPHABET[rest] + made
+    return made

@@ -1,0 +1,56 @@
+"""What the identity API takes."""
+
+from marshmallow import fields, validate
+
+from rhesis_app.auth.actions import NewAccount, NewToken
+from rhesis_app.auth.rules import TOKEN_DAYS
+from rhesis_app.web.openapi import Input, ListArguments
+
+_NAME = validate.Length(1, 200)
+
+
+class LoginArguments(Input):
+    """E-mail address and password."""
+
+    email = fields.String(required=True, validate=validate.Length(1, 254))
+    password = fields.String(required=True, validate=validate.Length(1, 1024))
+
+
+class RefreshArguments(Input):
+    """The refresh token of the last answer."""
+
+    refresh_token = fields.String(required=True, validate=validate.Length(1, 200))
+
+
+class RegisterArguments(Input):
+    """A new account with an organization of its own."""
+
+    organization_name = fields.String(required=True, validate=_NAME)
+    name = fields.String(required=True, validate=_NAME)
+    email = fields.String(required=True, validate=validate.Length(1, 254))
+    password = fields.String(required=True, validate=validate.Length(1, 1024))
+
+
+class TokenArguments(Input):
+    """An API token to make; without scopes it may do what its owner may."""
+
+    name = fields.String(required=True, validate=validate.Length(1, 100))
+    days = fields.Integer(load_default=90, validate=validate.OneOf(TOKEN_DAYS))
+    scopes = fields.List(
+        fields.String(validate=validate.Length(1, 60)), load_default=list, validate=validate.Length(max=100)
+    )
+    project_id = fields.UUID(load_default=None, allow_none=True)
+
+
+class TokenListArguments(ListArguments):
+    """A page of tokens."""
+
+
+def new_account(arguments: dict[str, str]) -> NewAccount:
+    """The action's argument from a body or a form."""
+    return NewAccount(**arguments)
+
+
+def new_token(arguments: dict[str, object]) -> NewToken:
+    """The action's argument from a body or a form."""
+    return NewToken(**arguments)  # type: ignore[arg-type]

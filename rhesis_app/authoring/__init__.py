@@ -1,0 +1,1 @@
+"""What is tested and how it is judged: requirements, metrics, tests, test sets, imports."""

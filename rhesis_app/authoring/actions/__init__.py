@@ -1,0 +1,1 @@
+"""What changes tests, test sets, requirements and metrics."""

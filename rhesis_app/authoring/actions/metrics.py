@@ -1,0 +1,218 @@
+"""What changes metrics."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Literal
+from uuid import UUID
+
+from sqlalchemy import func, tuple_
+from sqlalchemy.dialects.postgresql import insert
+
+from rhesis_app.authoring.actions.conflicts import unique_name
+from rhesis_app.authoring.models import Metric, MetricVersion
+from rhesis_app.authoring.queries.metrics import MetricView, get_metric
+from rhesis_app.authoring.rules.metrics import check_recipe, content_hash, spec_of
+from rhesis_app.authoring.rules.names import check_description, check_name
+from rhesis_app.kernel.errors import Invalid
+from rhesis_app.kernel.etags import require_match
+from rhesis_app.kernel.ids import new_id
+from rhesis_app.kernel.permissions import Permission
+from rhesis_app.kernel.registry import Registry
+from rhesis_app.kernel.scope import Scope
+from rhesis_app.projects.queries import get_project
+
+TAKEN = "There is a metric of this name in the project already. Choose another."
+_NAME_IS_UNIQUE = "uq_metric_name"
+
+
+class Keep(Enum):
+    """Stands for "not sent" where None means something: a rule of None asks for the evaluator's default."""
+
+    KEEP = "keep"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewMetric:
+    """A metric to make; a rule of None takes the evaluator's default."""
+
+    project_id: UUID
+    name: str
+    evaluator: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    rule: Mapping[str, Any] | None = None
+    required: bool = True
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricChanges:
+    """What changes of a metric; None leaves it as it is, but a rule of None takes the evaluator's default."""
+
+    name: str | None = None
+    evaluator: str | None = None
+    params: Mapping[str, Any] | None = None
+    rule: Mapping[str, Any] | Literal[Keep.KEEP] | None = Keep.KEEP
+    required: bool | None = None
+    description: str | None = None
+
+    @property
+    def touches_recipe(self) -> bool:
+        """Whether the evaluator is asked again."""
+        return self.evaluator is not None or self.params is not None or self.rule is not Keep.KEEP
+
+
+def create_metric(scope: Scope, registry: Registry, new: NewMetric) -> MetricView:
+    """Make a metric. Raises Invalid (`evaluator`, `params.<name>`, `rule`, `name`), NotFound, Conflict."""
+    scope.require(Permission.METRIC_WRITE, project=new.project_id)
+    recipe = check_recipe(spec_of(registry, new.evaluator), new.params, new.rule)
+    row = Metric(
+        id=new_id(),
+        project_id=get_project(scope, new.project_id).id,
+        name=check_name(new.name, what="metric"),
+        description=check_description(new.description),
+        evaluator_key=recipe.spec.key,
+        params=recipe.params,
+        rule=recipe.rule,
+        required=new.required,
+    )
+    with unique_name(_NAME_IS_UNIQUE, TAKEN), scope.atomic() as session:
+        session.add(row)
+        session.flush()
+        scope.record("metric.create", "metric", row.id, name=row.name, evaluator=row.evaluator_key)
+        return get_metric(scope, registry, row.id)
+
+
+def update_metric(
+    scope: Scope, registry: Registry, metric_id: UUID, changes: MetricChanges, *, if_match: str | None = None
+) -> MetricView:
+    """Change a metric; past runs keep theirs. Raises as `create_metric` does, and PreconditionFailed.
+
+    Another evaluator starts from its own default params and rule unless these are given as well.
+    """
+    with unique_name(_NAME_IS_UNIQUE, TAKEN), scope.atomic() as session:
+        row = _held(scope, metric_id, Permission.METRIC_WRITE)
+        require_match(if_match, row.id, row.updated_at)
+        if changes.touches_recipe:
+            _change_recipe(registry, row, changes)
+        if changes.name is not None:
+            row.name = check_name(changes.name, what="metric")
+        if changes.description is not None:
+            row.description = check_description(changes.description)
+        if changes.required is not None:
+            row.required = changes.required
+        session.flush()
+        scope.record("metric.update", "metric", row.id)
+        return get_metric(scope, registry, row.id)
+
+
+def archive_metric(scope: Scope, registry: Registry, metric_id: UUID) -> MetricView:
+    """Put a metric aside: new runs leave it out, past ones keep it. Doing it twice changes nothing."""
+    with scope.atomic() as session:
+        row = _held(scope, metric_id, Permission.METRIC_DELETE)
+        if row.archived_at is None:
+            row.archived_at = func.now()
+            session.flush()
+            scope.record("metric.archive", "metric", row.id, name=row.name)
+        return get_metric(scope, registry, row.id)
+
+
+def restore_metric(scope: Scope, registry: Registry, metric_id: UUID) -> MetricView:
+    """Bring an archived metric back. Raises Conflict when its name is taken by now."""
+    with unique_name(_NAME_IS_UNIQUE, TAKEN), scope.atomic() as session:
+        row = _held(scope, metric_id, Permission.METRIC_DELETE)
+        if row.archived_at is not None:
+            row.archived_at = None
+            session.flush()
+            scope.record("metric.restore", "metric", row.id, name=row.name)
+        return get_metric(scope, registry, row.id)
+
+
+def freeze_metrics(scope: Scope, registry: Registry, metric_ids: Sequence[UUID]) -> dict[UUID, UUID]:
+    """Metric → its version of this moment, in the order given; a version is written only for content that is new.
+
+    Content is the name, evaluator, revision, params, rule and whether it is required. Raises Invalid at `metric_ids`,
+    naming the metrics that are unknown, archived, or do not fit an evaluator that is loaded.
+    """
+    rows = _live(scope, metric_ids)
+    contents = _contents(registry, rows)
+    keys = {row.id: content_hash(contents[row.id]) for row in rows}
+    with scope.atomic() as session:
+        if rows:
+            # a run that starts at the same moment may write the same version: then this one waits, and reads it below
+            statement = insert(MetricVersion).on_conflict_do_nothing(
+                index_elements=["organization_id", "metric_id", "content_hash"]
+            )
+            fixed = {"organization_id": scope.organization_id}
+            session.execute(
+                statement,
+                [
+                    {**fixed, **contents[metric_id], "id": new_id(), "metric_id": metric_id, "content_hash": key}
+                    for metric_id, key in keys.items()
+                ],
+            )
+        version = MetricVersion
+        query = scope.select(version.metric_id, version.id).where(
+            tuple_(version.metric_id, version.content_hash).in_(list(keys.items()))
+        )
+        found: dict[UUID, UUID] = dict(session.execute(query).tuples().all()) if keys else {}
+    return {metric_id: found[metric_id] for metric_id in dict.fromkeys(metric_ids)}
+
+
+def _live(scope: Scope, metric_ids: Sequence[UUID]) -> list[Metric]:
+    """The metrics named, all of them; Invalid names those that are unknown or archived."""
+    wanted = set(metric_ids)
+    rows = list(scope.session.scalars(scope.select(Metric).where(Metric.id.in_(wanted)))) if wanted else []
+    for project_id in {row.project_id for row in rows}:
+        scope.require(Permission.METRIC_READ, project=project_id)
+    unknown = wanted - {row.id for row in rows}
+    if unknown:
+        raise Invalid.field("metric_ids", f"There is no such metric here: {', '.join(sorted(map(str, unknown))[:3])}.")
+    archived = [f"“{row.name}”" for row in rows if row.archived_at is not None]
+    if archived:
+        raise Invalid.field("metric_ids", f"Archived: {', '.join(sorted(archived))}. Restore it, or leave it out.")
+    return rows
+
+
+def _contents(registry: Registry, rows: Sequence[Metric]) -> dict[UUID, dict[str, Any]]:
+    """Metric → what its version says; Invalid names the metrics that no loaded evaluator fits."""
+    contents, unfit = {}, []
+    for row in rows:
+        try:
+            recipe = check_recipe(spec_of(registry, row.evaluator_key), row.params, row.rule)
+        except Invalid:
+            unfit.append(f"“{row.name}” ({row.evaluator_key})")
+            continue
+        contents[row.id] = {
+            "name": row.name,
+            "evaluator_key": row.evaluator_key,
+            "evaluator_revision": recipe.spec.revision,
+            "params": recipe.params,
+            "rule": recipe.rule,
+            "required": row.required,
+        }
+    if unfit:
+        sentence = (
+            f"No run can use {', '.join(sorted(unfit))}: the evaluator is not loaded, or the settings do not fit it any"
+            " more. See Settings › Plugins, edit the metric, or leave it out."
+        )
+        raise Invalid.field("metric_ids", sentence)
+    return contents
+
+
+def _change_recipe(registry: Registry, row: Metric, changes: MetricChanges) -> None:
+    key = changes.evaluator or row.evaluator_key
+    params, rule = ({}, None) if key != row.evaluator_key else (row.params, row.rule)
+    if changes.params is not None:
+        params = dict(changes.params)
+    if changes.rule is not Keep.KEEP:
+        rule = dict(changes.rule) if changes.rule is not None else None
+    recipe = check_recipe(spec_of(registry, key), params, rule)
+    row.evaluator_key, row.params, row.rule = key, recipe.params, recipe.rule
+
+
+def _held(scope: Scope, metric_id: UUID, permission: Permission) -> Metric:
+    """The row, locked until the transaction ends, when the actor may change it."""
+    row = scope.get(Metric, metric_id, lock=True)
+    scope.require(permission, project=row.project_id)
+    return row

@@ -1,0 +1,1 @@
+"""Authoring over the API, one file per asset."""

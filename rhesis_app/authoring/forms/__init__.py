@@ -1,0 +1,1 @@
+"""Authoring's HTML forms, parsed into the actions' arguments."""

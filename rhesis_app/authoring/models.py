@@ -1,0 +1,210 @@
+"""Rows of authoring. Working rows are edited; versions are immutable and written by `freeze` alone."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from rhesis_app.infra.orm import Archivable, Base, Identified, Json, Stamped, TenantOwned, addressable, belongs_to
+
+_LIVE = text("archived_at IS NULL")
+
+
+class Requirement(Identified, Stamped, Archivable, TenantOwned, Base):
+    """What the app must do, in words; carries metrics; the axis users think in."""
+
+    __tablename__ = "requirement"
+    __table_args__ = (
+        addressable(),
+        belongs_to("project_id", "project"),
+        Index("uq_requirement_name", "organization_id", "project_id", "name", unique=True, postgresql_where=_LIVE),
+    )
+    project_id: Mapped[UUID]
+    name: Mapped[str]
+    description: Mapped[str] = mapped_column(default="", server_default="")
+
+
+class Metric(Identified, Stamped, Archivable, TenantOwned, Base):
+    """A configured evaluator: key, params and the rule that decides."""
+
+    __tablename__ = "metric"
+    __table_args__ = (
+        addressable(),
+        belongs_to("project_id", "project"),
+        Index("uq_metric_name", "organization_id", "project_id", "name", unique=True, postgresql_where=_LIVE),
+    )
+    project_id: Mapped[UUID]
+    name: Mapped[str]
+    description: Mapped[str] = mapped_column(default="", server_default="")
+    evaluator_key: Mapped[str]
+    params: Mapped[Json]
+    rule: Mapped[Json]
+    required: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
+
+
+class MetricVersion(Identified, TenantOwned, Base):
+    """A metric as it was when a run froze it, with the evaluator's revision."""
+
+    __tablename__ = "metric_version"
+    __table_args__ = (
+        addressable(),
+        UniqueConstraint("organization_id", "metric_id", "content_hash"),
+        belongs_to("metric_id", "metric"),
+    )
+    metric_id: Mapped[UUID]
+    content_hash: Mapped[str]
+    name: Mapped[str]
+    evaluator_key: Mapped[str]
+    evaluator_revision: Mapped[int]
+    params: Mapped[Json]
+    rule: Mapped[Json]
+    required: Mapped[bool]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class RequirementMetric(TenantOwned, Base):
+    """Which metrics judge a requirement."""
+
+    __tablename__ = "requirement_metric"
+    __table_args__ = (
+        belongs_to("requirement_id", "requirement", ondelete="CASCADE"),
+        belongs_to("metric_id", "metric", ondelete="CASCADE"),
+        Index("ix_requirement_metric_metric_id", "organization_id", "metric_id"),
+    )
+    requirement_id: Mapped[UUID] = mapped_column(primary_key=True)
+    metric_id: Mapped[UUID] = mapped_column(primary_key=True)
+
+
+class Test(Identified, Stamped, Archivable, TenantOwned, Base):
+    """One case. `messages` are earlier turns of a chat (role, text); `content_hash` covers everything that a run depends on."""
+
+    __tablename__ = "test"
+    __table_args__ = (
+        addressable(),
+        belongs_to("project_id", "project"),
+        belongs_to("requirement_id", "requirement"),
+        Index("ix_test_project_id_id", "organization_id", "project_id", "id"),
+        Index("ix_test_requirement_id", "organization_id", "requirement_id"),
+        CheckConstraint("kind IN ('single_turn')", name="kind"),
+    )
+    project_id: Mapped[UUID]
+    requirement_id: Mapped[UUID | None]
+    kind: Mapped[str] = mapped_column(default="single_turn", server_default="single_turn")
+    prompt: Mapped[str]
+    expected: Mapped[str | None]
+    messages: Mapped[list[Json]] = mapped_column(default=list, server_default=text("'[]'"))
+    context: Mapped[list[str]] = mapped_column(default=list, server_default=text("'{}'"))
+    facts: Mapped[Json] = mapped_column("metadata", default=dict, server_default=text("'{}'"))
+    content_hash: Mapped[str]
+
+
+class TestVersion(Identified, TenantOwned, Base):
+    """A test as it was when a test set was frozen."""
+
+    __tablename__ = "test_version"
+    __table_args__ = (
+        addressable(),
+        UniqueConstraint("organization_id", "test_id", "content_hash"),
+        belongs_to("test_id", "test"),
+        belongs_to("requirement_id", "requirement"),
+    )
+    test_id: Mapped[UUID]
+    requirement_id: Mapped[UUID | None]
+    kind: Mapped[str]
+    prompt: Mapped[str]
+    expected: Mapped[str | None]
+    messages: Mapped[list[Json]]
+    context: Mapped[list[str]]
+    facts: Mapped[Json] = mapped_column("metadata")
+    content_hash: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class TestSet(Identified, Stamped, Archivable, TenantOwned, Base):
+    """An ordered group of tests."""
+
+    __tablename__ = "test_set"
+    __table_args__ = (
+        addressable(),
+        belongs_to("project_id", "project"),
+        Index("uq_test_set_name", "organization_id", "project_id", "name", unique=True, postgresql_where=_LIVE),
+    )
+    project_id: Mapped[UUID]
+    name: Mapped[str]
+    description: Mapped[str] = mapped_column(default="", server_default="")
+
+
+class TestSetItem(TenantOwned, Base):
+    """A test's place in a test set's working list."""
+
+    __tablename__ = "test_set_item"
+    __table_args__ = (
+        belongs_to("test_set_id", "test_set", ondelete="CASCADE"),
+        belongs_to("test_id", "test", ondelete="CASCADE"),
+        Index("ix_test_set_item_position", "organization_id", "test_set_id", "position"),
+        Index("ix_test_set_item_test_id", "organization_id", "test_id"),
+    )
+    test_set_id: Mapped[UUID] = mapped_column(primary_key=True)
+    test_id: Mapped[UUID] = mapped_column(primary_key=True)
+    position: Mapped[int]
+
+
+class TestSetMetric(TenantOwned, Base):
+    """Which metrics judge a test set, before its tests' requirements are asked."""
+
+    __tablename__ = "test_set_metric"
+    __table_args__ = (
+        belongs_to("test_set_id", "test_set", ondelete="CASCADE"),
+        belongs_to("metric_id", "metric", ondelete="CASCADE"),
+    )
+    test_set_id: Mapped[UUID] = mapped_column(primary_key=True)
+    metric_id: Mapped[UUID] = mapped_column(primary_key=True)
+
+
+class TestSetVersion(Identified, TenantOwned, Base):
+    """A test set's content, frozen: numbered, hashed, never changed."""
+
+    __tablename__ = "test_set_version"
+    __table_args__ = (
+        addressable(),
+        UniqueConstraint("organization_id", "test_set_id", "number"),
+        UniqueConstraint("organization_id", "test_set_id", "content_hash"),
+        belongs_to("test_set_id", "test_set"),
+    )
+    test_set_id: Mapped[UUID]
+    number: Mapped[int]
+    content_hash: Mapped[str]
+    test_count: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class TestSetVersionItem(TenantOwned, Base):
+    """A frozen test's place in a frozen test set."""
+
+    __tablename__ = "test_set_version_item"
+    __table_args__ = (
+        belongs_to("test_set_version_id", "test_set_version"),
+        belongs_to("test_version_id", "test_version"),
+    )
+    test_set_version_id: Mapped[UUID] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    test_version_id: Mapped[UUID]
+
+
+class ImportSession(Identified, Stamped, TenantOwned, Base):
+    """An uploaded file as read, kept until it is confirmed or expires: nothing is written before the preview is accepted."""
+
+    __tablename__ = "import_session"
+    __table_args__ = (addressable(), belongs_to("project_id", "project"))
+    project_id: Mapped[UUID]
+    user_id: Mapped[UUID | None] = mapped_column(ForeignKey("app_user.id", ondelete="SET NULL"))
+    file_name: Mapped[str]
+    test_set_name: Mapped[str]
+    mapping: Mapped[Json] = mapped_column(default=dict, server_default=text("'{}'"))
+    columns: Mapped[list[str]] = mapped_column(default=list, server_default=text("'{}'"))
+    rows: Mapped[list[Json]]
+    problems: Mapped[list[Json]] = mapped_column(default=list, server_default=text("'[]'"))
+    test_set_id: Mapped[UUID | None]
+    confirmed_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime]

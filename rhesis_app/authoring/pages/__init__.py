@@ -1,0 +1,1 @@
+"""Authoring's pages, one file per asset."""

@@ -1,0 +1,1 @@
+"""What is asked of tests, test sets, requirements and metrics."""

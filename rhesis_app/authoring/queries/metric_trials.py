@@ -1,0 +1,111 @@
+"""Trying a metric on one exchange, before it is saved or after."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from rhesis_app.authoring.rules.metrics import check_recipe, ends_of, spec_of, threshold_of
+from rhesis_app.kernel.errors import Invalid
+from rhesis_app.kernel.permissions import Permission
+from rhesis_app.kernel.registry import Registry
+from rhesis_app.kernel.scope import Scope
+from rhesis_app.scoring.engine import MetricRecipe, evaluate, prepare
+from rhesis_app.scoring.rules import describe
+from rhesis_app.sdk import Sample
+from rhesis_app.sdk.params import is_storable
+
+MAX_TEXT = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricDraft:
+    """What is tried: a recipe that need not be saved."""
+
+    project_id: UUID
+    evaluator: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    rule: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriedExchange:
+    """The exchange that is scored: what was asked, what was expected, what was answered."""
+
+    output: str
+    prompt: str = ""
+    expected: str | None = None
+    context: tuple[str, ...] = ()
+    latency_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialView:
+    """What the metric says. `verdict` is passed, failed, unscored or error; `rule` is read after "the score is".
+
+    `low`, `high` and `threshold` draw the score on its scale and are None where there is nothing to draw.
+    """
+
+    verdict: str
+    applicable: bool
+    score: float | None
+    label: str | None
+    reason: str
+    evidence: dict[str, Any]
+    rule: str
+    low: float | None
+    high: float | None
+    threshold: float | None
+    duration_ms: float
+
+
+def try_metric(scope: Scope, registry: Registry, draft: MetricDraft, exchange: TriedExchange) -> TrialView:
+    """Score one exchange, store nothing. Raises Invalid at `evaluator`, `params.<name>`, `rule`, `sample.<name>`."""
+    scope.require(Permission.METRIC_WRITE, project=draft.project_id)
+    spec = spec_of(registry, draft.evaluator)
+    checked = check_recipe(spec, draft.params, draft.rule)
+    prepared = prepare(
+        MetricRecipe(name="", evaluator=spec.key, params=checked.params, rule=checked.rule, revision=spec.revision),
+        spec,
+    )
+    outcome = evaluate(prepared, _sample(exchange))
+    low, high = ends_of(spec.scale)
+    return TrialView(
+        verdict=outcome.verdict,
+        applicable=outcome.applicable,
+        score=outcome.score,
+        label=outcome.label,
+        reason=outcome.reason,
+        evidence=dict(outcome.evidence),
+        rule=describe(prepared.rule, spec.scale) if prepared.rule else "",
+        low=low,
+        high=high,
+        threshold=threshold_of(prepared.rule) if prepared.rule else None,
+        duration_ms=outcome.duration_ms,
+    )
+
+
+def _sample(exchange: TriedExchange) -> Sample:
+    texts = {
+        "prompt": exchange.prompt,
+        "expected": exchange.expected or "",
+        "output": exchange.output,
+        "context": "\n".join(exchange.context),
+    }
+    errors = {f"sample.{name}": [_TOO_MUCH] for name, text in texts.items() if not _is_usable(text)}
+    if errors:
+        raise Invalid(_TOO_MUCH, errors=errors)
+    return Sample(
+        prompt=exchange.prompt,
+        output=exchange.output,
+        reference=exchange.expected or None,
+        context=exchange.context,
+        latency_ms=exchange.latency_ms,
+    )
+
+
+_TOO_MUCH = f"Use at most {MAX_TEXT:,} characters, without NUL and halves of surrogate pairs."
+
+
+def _is_usable(text: str) -> bool:
+    return len(text) <= MAX_TEXT and is_storable(text)

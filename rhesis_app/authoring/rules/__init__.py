@@ -1,0 +1,1 @@
+"""Pure decisions of authoring, one file per asset."""

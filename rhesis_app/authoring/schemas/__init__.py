@@ -1,0 +1,1 @@
+"""What the authoring API takes, one file per asset."""

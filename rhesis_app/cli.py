@@ -1,0 +1,158 @@
+"""The `rhesis-app` command: thin, and quick to say `--help`, because what a command needs is imported inside it."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+import rhesis_app
+
+if TYPE_CHECKING:
+    from rhesis_app.infra.runtime import Runtime
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(rhesis_app.__version__)
+def main() -> None:
+    """Test LLM applications and agents on your own machine."""
+
+
+@main.command()
+@click.option("--demo", is_flag=True, help="Make a demonstration project with finished runs, and print a link to it.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on.")
+@click.option("--data", type=click.Path(path_type=Path), help="Data directory [default: $RHESIS_DATA or .rhesis].")
+@click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 32), help="Run workers.")
+def up(*, demo: bool, host: str, port: int, data: Path | None, workers: int) -> None:
+    """Start everything on this machine: servers, migrations, web, workers."""
+    from rhesis_app.infra.config import read_environment
+    from rhesis_app.infra.up import UpOptions, run_up
+    from rhesis_app.welcome import with_demo, with_first_link
+
+    options = UpOptions(environment=read_environment(), data_dir=data, host=host, port=port, workers=workers)
+    sys.exit(run_up(with_demo(options) if demo else with_first_link(options)))
+
+
+@main.command()
+@click.option(
+    "--queue", type=click.Choice(["runs", "jobs"]), default="runs", show_default=True, help="Which work to do."
+)
+@click.option("--burst", is_flag=True, help="End when nothing waits any more.")
+def worker(*, queue: str, burst: bool) -> None:
+    """Do the work of one queue until told to stop."""
+    from rhesis_app.worker import work
+
+    work(_host(), queue, burst=burst)
+
+
+@main.command()
+@click.option("--once", is_flag=True, help="One round, then end.")
+def sweep(*, once: bool) -> None:
+    """Take care of runs that nobody drives; workers do this by themselves."""
+    from rhesis_app.runs.actions.sweep import sweep as one_round
+    from rhesis_app.worker import sweep_for_ever
+
+    host = _host()
+    if not once:
+        sweep_for_ever(host.settings, host)
+    click.echo(one_round(host))
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the database to this version's tables, policies and functions."""
+    from rhesis_app.infra.config import ConfigurationError, read_environment
+    from rhesis_app.infra.migrate import database_owner_url
+    from rhesis_app.infra.migrate import migrate as upgrade
+
+    try:
+        url = database_owner_url(read_environment())
+    except ConfigurationError as problem:
+        raise click.ClickException(str(problem)) from problem
+    upgrade(url)
+
+
+@main.command()
+def doctor() -> None:
+    """Check what this installation needs; exits with 1 when something is amiss."""
+    from rhesis_app.infra.doctor import examine
+
+    findings = list(examine(_host(running=True)))
+    for finding in findings:
+        click.echo(f"{'ok  ' if finding.holds else 'FAIL'} {finding.title}")
+        if not finding.holds:
+            click.echo(f"     {finding.advice}")
+    sys.exit(0 if all(finding.holds for finding in findings) else 1)
+
+
+@main.command("first-link")
+@click.option("--url", default="", help="Where this instance is reached, such as https://rhesis.example.org.")
+def first_link(*, url: str) -> None:
+    """Print the one-time link that makes the first owner."""
+    from rhesis_app.auth.actions import make_first_start_link
+
+    path = make_first_start_link(_host(running=True))
+    click.echo("Somebody is registered already: sign in." if path is None else f"first start: {url}{path}")
+
+
+@main.command("create-owner")
+@click.argument("email")
+@click.option("--name", default="Owner", show_default=True)
+@click.option("--organization", default="My organization", show_default=True)
+@click.option(
+    "--password", envvar="RHESIS_FIRST_OWNER_PASSWORD", prompt=True, hide_input=True, confirmation_prompt=True
+)
+def create_owner(email: str, *, name: str, organization: str, password: str) -> None:
+    """Make an owner with an organization of their own, for machines without a browser."""
+    from rhesis_app.auth.actions import NewAccount, found
+    from rhesis_app.kernel.errors import AppError
+
+    account = NewAccount(organization_name=organization, name=name, email=email, password=password)
+    try:
+        found(_host(running=True), account)
+    except AppError as problem:
+        raise click.ClickException(problem.detail) from problem
+    click.echo(f"{email} may sign in now.")
+
+
+@main.group()
+def plugins() -> None:
+    """Look at plugins."""
+
+
+@plugins.command("check")
+@click.argument("name")
+def check_plugin_command(name: str) -> None:
+    """Run the conformance kit on the plugin NAME (its entry point's name)."""
+    from importlib.metadata import entry_points
+
+    from rhesis_app.sdk.hookspecs import ENTRY_POINT_GROUP
+    from rhesis_app.sdk.testing import check_plugin
+
+    found = [point for point in entry_points(group=ENTRY_POINT_GROUP) if point.name == name]
+    if not found:
+        raise click.ClickException(f"No installed package offers a plugin named {name}.")
+    try:
+        click.echo(check_plugin(found[0].load(), name=name))
+    except AssertionError as problem:
+        raise click.ClickException(str(problem)) from problem
+
+
+def _host(*, running: bool = False) -> "Runtime":
+    """The runtime from the environment; with `running` an `up` on this machine's data directory is found as well."""
+    from rhesis_app.app import create_app
+    from rhesis_app.infra.config import ConfigurationError, read_environment, settings_from
+    from rhesis_app.infra.up import environment_beside
+
+    environment = read_environment()
+    try:
+        app = create_app(settings_from(environment_beside(environment) if running else environment))
+    except ConfigurationError as problem:
+        raise click.ClickException(str(problem)) from problem
+    host: Runtime = app.extensions["rhesis"]
+    return host
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""Rows of endpoints."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Index, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from rhesis_app.infra.orm import Archivable, Base, Identified, Json, Stamped, TenantOwned, addressable, belongs_to
+
+
+class Endpoint(Identified, Stamped, Archivable, TenantOwned, Base):
+    """A system under test, reached over HTTP. `secret` is sealed and sent only to `secret_origin`."""
+
+    __tablename__ = "endpoint"
+    __table_args__ = (
+        addressable(),
+        belongs_to("project_id", "project"),
+        Index("uq_endpoint_name", "organization_id", "project_id", "name", unique=True, postgresql_where=text("archived_at IS NULL")),
+        CheckConstraint("timeout_s BETWEEN 1 AND 600", name="timeout_s"),
+        CheckConstraint("max_concurrency BETWEEN 1 AND 1000", name="max_concurrency"),
+        CheckConstraint("auth_kind IN ('none', 'bearer', 'basic', 'header')", name="auth_kind"),
+    )
+    project_id: Mapped[UUID]
+    name: Mapped[str]
+    url: Mapped[str]
+    method: Mapped[str] = mapped_column(default="POST", server_default="POST")
+    headers: Mapped[Json] = mapped_column(default=dict, server_default=text("'{}'"))
+    request_template: Mapped[Any] = mapped_column(JSONB(none_as_null=False))
+    response_mapping: Mapped[Json]
+    auth_kind: Mapped[str] = mapped_column(default="none", server_default="none")
+    auth_header: Mapped[str | None]
+    secret: Mapped[str | None]
+    secret_origin: Mapped[str | None]
+    timeout_s: Mapped[int] = mapped_column(default=60, server_default=text("60"))
+    max_concurrency: Mapped[int] = mapped_column(default=16, server_default=text("16"))
+
+
+class EndpointThrottle(TenantOwned, Base):
+    """The row every claim locks: how many calls may be in flight, and until when the endpoint asked for a pause."""
+
+    __tablename__ = "endpoint_throttle"
+    __table_args__ = (belongs_to("endpoint_id", "endpoint"),)
+    endpoint_id: Mapped[UUID] = mapped_column(primary_key=True)
+    paused_until: Mapped[datetime | None]

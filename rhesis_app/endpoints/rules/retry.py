@@ -1,0 +1,52 @@
+"""The one retry policy: which failures are asked again, when, and at whose expense."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+RETRYABLE = frozenset({"connect", "timeout", "dns", "reset", "http_5xx"})
+"""Codes where asking again may help; 408 counts as `timeout`, 425 and 429 as `throttled`."""
+MAX_ATTEMPTS = 3
+_FIRST_CEILING_S = 2.0
+_LOWEST_S = 1.0
+_HIGHEST_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class RetryDecision:
+    """`retry` after `delay_s`; `uses_attempt` is False when the endpoint itself asked us to come back later.
+
+    `pause_s` is how long the whole endpoint should be left alone, 0 when only this call waits.
+    """
+
+    retry: bool
+    delay_s: float = 0.0
+    uses_attempt: bool = True
+    pause_s: float = 0.0
+
+
+def retry_decision(
+    code: str,
+    attempt: int,
+    *,
+    random: Callable[[], float],
+    max_attempts: int = MAX_ATTEMPTS,
+    retry_after_s: float | None = None,
+) -> RetryDecision:
+    """What to do after attempt number `attempt` (from 1) failed with `code`. `random` gives numbers from 0 to 1.
+
+    A throttled call always goes on: the run's own deadline ends it, not a count.
+    """
+    if code == "throttled":
+        pause = retry_after_s or 0.0
+        return RetryDecision(
+            retry=True, delay_s=max(pause, full_jitter_s(attempt, random)), uses_attempt=False, pause_s=pause
+        )
+    if code not in RETRYABLE or attempt >= max_attempts:
+        return RetryDecision(retry=False)
+    return RetryDecision(retry=True, delay_s=max(retry_after_s or 0.0, full_jitter_s(attempt, random)))
+
+
+def full_jitter_s(attempt: int, random: Callable[[], float]) -> float:
+    """Seconds to wait: anywhere between 1 and a ceiling that doubles with each attempt, at most 60."""
+    ceiling = min(_HIGHEST_S, _FIRST_CEILING_S * 2.0 ** min(max(attempt, 1), 10))
+    return _LOWEST_S + random() * (ceiling - _LOWEST_S)

@@ -1,0 +1,106 @@
+"""The database: engine, the role every connection takes, and sessions that tell PostgreSQL who is asking."""
+
+from typing import Any
+
+from flask import Flask
+from flask_migrate import Migrate
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.orm import DeclarativeBase, Session, SessionTransaction
+from sqlalchemy.pool import NullPool
+
+from rhesis_app.infra.config import Settings
+from rhesis_app.infra.orm import Base, TenantOwned
+from rhesis_app.kernel.actor import Actor
+
+APP_ROLE = "rhesis_app"
+_WHO = text("SELECT set_config('app.organization_id', :organization, true), set_config('app.user_id', :user, true)")
+_ROLE = text(
+    "SELECT current_user, r.rolsuper OR r.rolbypassrls, EXISTS (SELECT 1 FROM pg_tables WHERE schemaname = 'public' AND tableowner = current_user)"
+    " FROM pg_roles r WHERE r.rolname = current_user"
+)
+
+
+class UnsafeRole(Exception):
+    """The connection's role is not bound by the row-level policies; working with it could show one tenant's rows to another."""
+
+
+class TenantSession(Session):
+    """A session of one actor: each outermost transaction starts by saying who asks, and new rows get the actor's organization."""
+
+
+@event.listens_for(TenantSession, "after_begin")
+def _say_who(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
+    if transaction.nested:
+        return  # the settings survive a SAVEPOINT; they belong to the outermost transaction
+    actor: Actor | None = session.info.get("actor")
+    if actor is not None:
+        connection.execute(_WHO, {"organization": str(actor.organization_id), "user": str(actor.user_id or "")})
+
+
+@event.listens_for(TenantSession, "before_flush")
+def _fill_organization(session: Session, _context: Any, _instances: Any) -> None:
+    actor: Actor | None = session.info.get("actor")
+    for row in session.new:
+        if not isinstance(row, TenantOwned) or actor is None:
+            continue
+        if row.organization_id is None:
+            row.organization_id = actor.organization_id
+        elif row.organization_id != actor.organization_id:
+            raise UnsafeRole(f"a {type(row).__name__} of another organization was about to be written")
+
+
+class _Shared(DeclarativeBase):
+    """What Flask-SQLAlchemy is handed: our metadata, without the type map that it could not copy."""
+
+    metadata = Base.metadata
+
+
+def attach_database(app: Flask, settings: Settings, migrations: str) -> SQLAlchemy:
+    """Give the app its engine (through Flask-SQLAlchemy) and the `flask db` commands."""
+    app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
+        "pool_size": settings.database_pool,
+        "max_overflow": settings.database_pool,
+        "pool_pre_ping": True,
+        "pool_timeout": 10,
+        "connect_args": {"connect_timeout": 5, "application_name": "rhesis-app"},
+    }
+    database = SQLAlchemy(model_class=_Shared, disable_autonaming=True)
+    database.init_app(app)
+    Migrate(app, database, directory=migrations)
+    with app.app_context():
+        take_app_role(database.engine)
+    return database
+
+
+def private_engine(settings: Settings) -> Engine:
+    """An engine without a pool for a thread that lives beside forks: no lock or connection of it is ever shared."""
+    engine = create_engine(settings.database_url, poolclass=NullPool, connect_args={"connect_timeout": 5})
+    take_app_role(engine)
+    return engine
+
+
+def take_app_role(engine: Engine) -> None:
+    """Make every connection of `engine` act as the app's role, whatever login the URL names."""
+
+    @event.listens_for(engine, "connect")
+    def _become_app(connection: DBAPIConnection, _record: Any) -> None:
+        cursor = connection.cursor()
+        try:
+            cursor.execute(f"SET ROLE {APP_ROLE}")
+        finally:
+            cursor.close()
+        connection.commit()  # a SET inside a transaction that is rolled back would be undone
+
+
+def check_role(engine: Engine) -> None:
+    """Raise UnsafeRole unless row-level security binds the engine's connections."""
+    with engine.connect() as connection:
+        name, bypasses, owns = connection.execute(_ROLE).one()
+    if bypasses or owns:
+        raise UnsafeRole(
+            f"the database role “{name}” is not bound by row-level security. Run `rhesis-app migrate` with a role that may create "
+            f"roles, so that the application can work as “{APP_ROLE}”."
+        )

@@ -1,0 +1,58 @@
+"""What one process holds: settings, engine, plugins, queue, outbound door, secrets. Made by `app.py` alone."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Engine, text
+
+from rhesis_app.infra.config import Settings
+from rhesis_app.infra.crypto import SecretBox
+from rhesis_app.infra.db import TenantSession
+from rhesis_app.infra.http import OutboundDoor
+from rhesis_app.infra.rq_queue import RqQueue
+from rhesis_app.kernel.actor import Actor
+from rhesis_app.kernel.jobs import JobSpec
+from rhesis_app.kernel.registry import Registry
+from rhesis_app.kernel.scope import Audit, Scope
+from rhesis_app.kernel.times import utc_now
+
+
+@dataclass(slots=True)
+class Runtime:
+    """The process's adapters, and the one way to open a Scope."""
+
+    settings: Settings
+    engine: Engine
+    registry: Registry
+    queue: RqQueue
+    door: OutboundDoor
+    secrets: SecretBox
+    audit: Audit
+    jobs: Mapping[str, JobSpec] = field(default_factory=dict)
+
+    @contextmanager
+    def open_scope(self, actor: Actor, *, ip: str | None = None) -> Iterator[Scope]:
+        """A scope for `actor` on a session of its own; what was not committed is rolled back at the end."""
+        session = TenantSession(self.engine, info={"actor": actor}, expire_on_commit=False)
+        try:
+            yield Scope(
+                actor=actor, session=session, now=utc_now(), ip=ip, _enqueue=self.queue.enqueue, _audit=self.audit
+            )
+        finally:
+            session.close()
+
+    def ask(self, statement: str, **values: Any) -> list[Mapping[str, Any]]:
+        """Call a function that looks across organizations, in a transaction of its own; rows as mappings."""
+        with self.engine.begin() as connection:
+            return [dict(row) for row in connection.execute(text(statement), values).mappings()]
+
+    def system_scope(self, organization_id: UUID, *, ip: str | None = None) -> Any:
+        """A scope of the organization's own background work (a context manager)."""
+        return self.open_scope(Actor.system(organization_id), ip=ip)
+
+    def after_fork(self) -> None:
+        """Forget connections inherited from the parent process without closing them under it."""
+        self.engine.dispose(close=False)

@@ -1,0 +1,1 @@
+"""The words every context shares: actor, permissions, errors, scope, ids, pages, ports."""

@@ -1,0 +1,35 @@
+"""Who acts, in which organization, with which permissions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+from uuid import UUID
+
+from rhesis_app.kernel.permissions import Permission
+
+ActorKind = Literal["user", "token", "system"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """One principal. A project role only adds to the organization's; `only_project` narrows a token to one project."""
+
+    kind: ActorKind
+    user_id: UUID | None
+    organization_id: UUID
+    permissions: frozenset[Permission]
+    project_permissions: Mapping[UUID, frozenset[Permission]] = field(default_factory=dict)
+    only_project: UUID | None = None
+
+    @classmethod
+    def system(cls, organization_id: UUID, permissions: frozenset[Permission] = frozenset(Permission)) -> "Actor":
+        """The organization's own background work: no user, only the permissions its job declares."""
+        return cls(kind="system", user_id=None, organization_id=organization_id, permissions=permissions)
+
+    def may(self, permission: Permission, project: UUID | None = None) -> bool:
+        """Whether `permission` holds, for `project` or, with None, for the organization as a whole."""
+        if self.only_project is not None and project is not None and project != self.only_project:
+            return False
+        if permission in self.permissions:
+            return True
+        return project is not None and permission in self.project_permissions.get(project, frozenset())

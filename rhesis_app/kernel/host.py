@@ -1,0 +1,18 @@
+"""What use cases that run before anybody is known ask of the process they run in."""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from rhesis_app.kernel.actor import Actor
+from rhesis_app.kernel.scope import Scope
+
+
+class Host(Protocol):
+    """The runtime, as far as a use case may see it."""
+
+    def ask(self, statement: str, **values: Any) -> list[Mapping[str, Any]]:
+        """Call one of the database's functions that look across organizations."""
+
+    def open_scope(self, actor: Actor, *, ip: str | None = None) -> AbstractContextManager[Scope]:
+        """A scope for somebody who has just become known."""

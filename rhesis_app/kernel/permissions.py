@@ -1,0 +1,69 @@
+"""What may be done, as `resource:action`, and what the four built-in roles may do."""
+
+from enum import StrEnum
+
+
+class Permission(StrEnum):
+    """Every permission there is; the names are stored in rows and tokens, so they never change."""
+
+    AUDIT_READ = "audit:read"
+    ENDPOINT_DELETE = "endpoint:delete"
+    ENDPOINT_INVOKE = "endpoint:invoke"
+    ENDPOINT_READ = "endpoint:read"
+    ENDPOINT_SECRET = "endpoint:secret"  # noqa: S105 a permission's name
+    ENDPOINT_WRITE = "endpoint:write"
+    GATE_MANAGE = "gate:manage"
+    MEMBER_MANAGE = "member:manage"
+    METRIC_DELETE = "metric:delete"
+    METRIC_READ = "metric:read"
+    METRIC_WRITE = "metric:write"
+    ORGANIZATION_DELETE = "organization:delete"
+    ORGANIZATION_UPDATE = "organization:update"
+    PLUGIN_READ = "plugin:read"
+    PROJECT_DELETE = "project:delete"
+    PROJECT_READ = "project:read"
+    PROJECT_WRITE = "project:write"
+    REPORT_CREATE = "report:create"
+    REQUIREMENT_DELETE = "requirement:delete"
+    REQUIREMENT_READ = "requirement:read"
+    REQUIREMENT_WRITE = "requirement:write"
+    REVIEW_WRITE = "review:write"
+    ROLE_MANAGE = "role:manage"
+    RUN_CANCEL = "run:cancel"
+    RUN_EXECUTE = "run:execute"
+    RUN_READ = "run:read"
+    TEST_DELETE = "test:delete"
+    TEST_READ = "test:read"
+    TEST_WRITE = "test:write"
+    TEST_SET_DELETE = "test_set:delete"
+    TEST_SET_READ = "test_set:read"
+    TEST_SET_WRITE = "test_set:write"
+    TOKEN_MANAGE = "token:manage"  # noqa: S105 a permission's name
+
+
+_EVERYTHING = frozenset(Permission)
+_READ = frozenset(p for p in Permission if p.endswith(":read") and p is not Permission.AUDIT_READ)
+_OWNERS_ALONE = frozenset({Permission.ORGANIZATION_DELETE, Permission.ROLE_MANAGE})
+_ADMINS_ALONE = frozenset(
+    {
+        Permission.AUDIT_READ,
+        Permission.ENDPOINT_SECRET,
+        Permission.MEMBER_MANAGE,
+        Permission.ORGANIZATION_UPDATE,
+        Permission.PROJECT_DELETE,
+    }
+)
+
+BUILT_IN_ROLES: dict[str, frozenset[Permission]] = {
+    "Owner": _EVERYTHING,
+    "Admin": _EVERYTHING - {Permission.ORGANIZATION_DELETE},
+    "Member": _EVERYTHING - _OWNERS_ALONE - _ADMINS_ALONE,
+    "Viewer": _READ | {Permission.TOKEN_MANAGE},
+}
+"""Role name → permissions. A viewer manages tokens because a token never carries more than its user may do."""
+
+
+def known_permissions(names: list[str] | tuple[str, ...]) -> frozenset[Permission]:
+    """The permissions among `names`; a name that this version does not know grants nothing."""
+    values = set(Permission)
+    return frozenset(Permission(name) for name in names if name in values)

@@ -1,0 +1,1 @@
+"""Projects: what one team tests; every asset belongs to exactly one."""

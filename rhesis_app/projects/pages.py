@@ -1,0 +1,44 @@
+"""The start page and a project's overview."""
+
+from flask import Blueprint, Response, request
+
+from rhesis_app.kernel.errors import AppError
+from rhesis_app.kernel.permissions import Permission
+from rhesis_app.projects import actions, queries
+from rhesis_app.web.access import needs
+from rhesis_app.web.htmx import go_to
+from rhesis_app.web.pages import render_page, say
+from rhesis_app.web.scope import current_scope
+
+blueprint = Blueprint("projects", __name__)
+
+
+@blueprint.get("/")
+@needs(Permission.PROJECT_READ)
+def index() -> Response:
+    """The only project, or the list to choose from."""
+    links = queries.list_project_links(current_scope())
+    if len(links) == 1:
+        return Response(status=303, headers={"Location": f"/p/{links[0].slug}/"})
+    return render_page("projects/index.html", projects=links)
+
+
+@blueprint.post("/projects")
+@needs(Permission.PROJECT_WRITE)
+def create() -> Response:
+    """Make a project and go there."""
+    try:
+        view = actions.create_project(current_scope(), request.form.get("name", ""))
+    except AppError as error:
+        say(error.detail, kind="failed")
+        return go_to("/")
+    say(f"“{view.name}” is ready: connect an endpoint first.")
+    return go_to(f"/p/{view.slug}/")
+
+
+@blueprint.get("/p/<slug>/")
+@needs(Permission.PROJECT_READ)
+def overview(slug: str) -> Response:
+    """A project at a glance."""
+    project = queries.project_by_slug(current_scope(), slug)
+    return render_page("projects/overview.html", section="overview", project=project)

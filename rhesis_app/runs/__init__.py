@@ -1,0 +1,1 @@
+"""Runs: the durable execution of a test set against an endpoint, and its results."""

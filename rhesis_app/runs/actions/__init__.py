@@ -1,0 +1,1 @@
+"""What changes runs: start, claim, ask, finish, cancel, sweep. One file per use case."""

@@ -1,0 +1,104 @@
+"""Taking work: the throttle row is locked in a statement of its own, then items are counted and claimed.
+
+As one statement the count would see a snapshot older than its wait for the lock, and let more calls in flight than the limit.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from rhesis_app.kernel.scope import Scope
+from rhesis_app.runs.rules import LEASE_S
+
+_LOCK = text(
+    "SELECT GREATEST(0, EXTRACT(epoch FROM paused_until - now())) AS pause FROM endpoint_throttle"
+    " WHERE organization_id = :organization AND endpoint_id = :endpoint FOR UPDATE"
+)
+_CLAIM = text(
+    """
+WITH live AS (
+  SELECT count(*) AS n FROM work_item WHERE endpoint_id = :endpoint AND lease_owner IS NOT NULL AND lease_until > now()
+), one AS MATERIALIZED (
+  SELECT run_id, test_version_id, trial FROM work_item
+   WHERE organization_id = :organization AND run_id = :run AND lease_owner IS NULL AND solo AND not_before <= now()
+   ORDER BY not_before, position LIMIT LEAST(:alone, GREATEST(0, :most - (SELECT n FROM live))) FOR UPDATE SKIP LOCKED
+), many AS MATERIALIZED (
+  SELECT run_id, test_version_id, trial FROM work_item
+   WHERE organization_id = :organization AND run_id = :run AND lease_owner IS NULL AND NOT solo AND not_before <= now()
+     AND NOT EXISTS (SELECT 1 FROM one)
+   ORDER BY not_before, position LIMIT LEAST(:k, GREATEST(0, :most - (SELECT n FROM live))) FOR UPDATE SKIP LOCKED
+), taken AS (
+  UPDATE work_item w SET attempt = w.attempt + 1, fence = w.fence + 1, lease_owner = :me, lease_until = now() + make_interval(secs => :lease)
+    FROM (TABLE one UNION ALL TABLE many) c WHERE (w.run_id, w.test_version_id, w.trial) = (c.run_id, c.test_version_id, c.trial)
+  RETURNING w.test_version_id, w.trial, w.position, w.attempt, w.throttled, w.max_attempts, w.fence, w.solo
+)
+SELECT t.*, v.test_id, v.requirement_id, v.prompt, v.expected, v.messages, v.context, v.metadata
+  FROM taken t JOIN test_version v ON v.organization_id = :organization AND v.id = t.test_version_id ORDER BY t.position
+"""
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimRequest:
+    """At most `k` items of a run for `owner`, while the endpoint has fewer than `most` calls in flight; `alone` when idle."""
+
+    run_id: UUID
+    endpoint_id: UUID
+    owner: str
+    k: int
+    most: int
+    is_idle: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """A claimed item with the test it asks. `tries` counts the attempts that the endpoint is to blame for."""
+
+    test_version_id: UUID
+    trial: int
+    position: int
+    attempt: int
+    throttled: int
+    max_attempts: int
+    fence: int
+    solo: bool
+    test_id: UUID
+    requirement_id: UUID | None
+    prompt: str
+    expected: str | None
+    messages: list[dict[str, Any]]
+    context: list[str]
+    metadata: dict[str, Any]
+
+    @property
+    def tries(self) -> int:
+        """Attempts without those the endpoint asked to repeat later."""
+        return self.attempt - self.throttled
+
+
+def claim(scope: Scope, wanted: ClaimRequest) -> list[Item]:
+    """Lease items; none while the endpoint is paused. Call it inside `atomic()`; nothing is sent before the commit."""
+    where = {"organization": scope.organization_id, "endpoint": wanted.endpoint_id}
+    pause = scope.session.execute(_LOCK, where).scalar_one()
+    if pause or wanted.k <= 0:
+        return []
+    rows = scope.session.execute(
+        _CLAIM,
+        {
+            **where,
+            "run": wanted.run_id,
+            "me": wanted.owner,
+            "k": wanted.k,
+            "most": wanted.most,
+            "alone": 1 if wanted.is_idle else 0,
+            "lease": LEASE_S,
+        },
+    ).mappings()
+    return [_item(row) for row in rows]
+
+
+def _item(row: Mapping[Any, Any]) -> Item:
+    return Item(**{name: row[name] for name in Item.__dataclass_fields__})

@@ -1,0 +1,228 @@
+"""One slice of a run: claim, ask from threads, write batches from the main thread, give way, end."""
+
+import queue
+import random
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import func, text, update
+
+from rhesis_app.endpoints.rules.retry import retry_decision
+from rhesis_app.kernel.ids import new_id
+from rhesis_app.kernel.scope import Scope
+from rhesis_app.runs.actions.claim import ClaimRequest, Item, claim
+from rhesis_app.runs.actions.finalise import finalise_run
+from rhesis_app.runs.actions.finish import Answer, Holder, Later, finish, give_back, pause_endpoint
+from rhesis_app.runs.actions.plan import Parts, Plan, answer_item, load_plan
+from rhesis_app.runs.models import TestRun
+from rhesis_app.runs.rules import CLAIM_S, LEASE_S, RENEW_S, SLOT_THREADS
+
+_BATCH: Final = 50
+_GATHER_S: Final = 0.02
+_LOOK_S: Final = 1.0
+_STOP_S: Final = 20.0
+_RENEW = text(
+    "UPDATE work_item SET lease_until = now() + make_interval(secs => :lease)"
+    " WHERE organization_id = :organization AND run_id = :run AND lease_owner = :me"
+)
+# Should this slice go on claiming: not cancelled, not past the deadline, nobody else waiting; and when is something due?
+_LOOK = text(
+    "SELECT r.cancel_requested_at IS NOT NULL OR r.deadline_at < now() AS ended, others_wait(r.id) AS others,"
+    " (SELECT EXTRACT(epoch FROM min(w.not_before) - now()) FROM work_item w WHERE w.run_id = r.id AND w.lease_owner IS NULL) AS due_in"
+    " FROM test_run r WHERE r.organization_id = :organization AND r.id = :run"
+)
+
+
+@dataclass(slots=True)
+class _Slice:
+    """The moving parts of one slice. Only the main thread calls its methods; threads only put answers."""
+
+    scope: Scope
+    plan: Plan
+    stop: threading.Event
+    clock: Callable[[], float]
+    holder: Holder
+    started: float
+    answers: "queue.SimpleQueue[Answer]" = field(default_factory=queue.SimpleQueue)
+    in_flight: dict[UUID, Item] = field(default_factory=dict)
+    looked: float = 0.0
+    renewed: float = 0.0
+    closed: bool = False
+    gives_way: bool = False
+    due_in: float | None = 0.0
+
+    @property
+    def width(self) -> int:
+        return min(SLOT_THREADS, self.plan.limit)
+
+
+def drive_run(
+    scope: Scope, parts: Parts, run_id: UUID, *, stop: threading.Event, clock: Callable[[], float] = time.monotonic
+) -> bool:
+    """Drive a run for at most one slice; True when work is left for another one.
+
+    Claims for 20 s, then drains. `stop` set (a deploy) claims nothing more and gives back what does not end within 20 s.
+    """
+    run = _begin(scope, run_id)
+    if run is None:
+        return False
+    plan = load_plan(scope, parts, run)
+    scope.session.rollback()  # no transaction stays open while the endpoint thinks
+    owner = new_id().hex
+    holder = Holder(run_id=run_id, endpoint_id=plan.endpoint_id, owner=owner)
+    now = clock()
+    held = _Slice(scope=scope, plan=plan, stop=stop, clock=clock, holder=holder, started=now, renewed=now)
+    pool = ThreadPoolExecutor(held.width, thread_name_prefix="ask")
+    try:
+        _turn(held, pool)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    return not finalise_run(scope, run_id) and not stop.is_set()
+
+
+def _begin(scope: Scope, run_id: UUID) -> TestRun | None:
+    """The run, marked as running; None when it has ended or is gone."""
+    with scope.atomic() as session:
+        row: TestRun | None = session.scalars(scope.select(TestRun).where(TestRun.id == run_id)).one_or_none()
+        if row is None or row.finished_at is not None:
+            return None
+        if row.started_at is None:
+            session.execute(
+                update(TestRun)
+                .where(
+                    TestRun.organization_id == scope.organization_id, TestRun.id == run_id, TestRun.started_at.is_(None)
+                )
+                .values(status="running", started_at=func.now())
+            )
+        return row
+
+
+def _turn(held: _Slice, pool: ThreadPoolExecutor) -> None:
+    """Fill, wait, write, until nothing is in flight and nothing more is to be claimed."""
+    _exchange(held, pool, [])
+    while held.in_flight or not held.closed:
+        answers = _gather(held)
+        _look(held)
+        _exchange(held, pool, answers)
+        if held.stop.is_set() and held.clock() - held.started > _STOP_S and held.in_flight:
+            _abandon(held)
+            return
+        if not held.in_flight and not held.closed and not answers:
+            _idle(held)
+
+
+def _gather(held: _Slice) -> list[Answer]:
+    """At least one answer if any comes within a moment, and those that come right behind it."""
+    if not held.in_flight:
+        return []
+    gathered: list[Answer] = []
+    try:
+        gathered.append(held.answers.get(timeout=0.25))
+        until = held.clock() + _GATHER_S
+        while len(gathered) < _BATCH and (left := until - held.clock()) > 0:
+            gathered.append(held.answers.get(timeout=left))
+    except queue.Empty:
+        pass
+    return gathered
+
+
+def _exchange(held: _Slice, pool: ThreadPoolExecutor, answers: list[Answer]) -> None:
+    """One transaction: write what came, give back what is to be asked again, claim for the threads that are free."""
+    for answer in answers:
+        held.in_flight.pop(answer.item.test_version_id, None)
+    free = 0 if held.closed or _holds_solo(held) else held.width - len(held.in_flight)
+    if not answers and not free:
+        return
+    with held.scope.atomic():
+        _write(held, answers)
+        items = claim(held.scope, _request(held, free)) if free else []
+    for item in items:
+        held.in_flight[item.test_version_id] = item
+        pool.submit(_ask, held, item)
+    if not items and not answers and not held.in_flight:
+        held.looked = 0.0
+
+
+def _ask(held: _Slice, item: Item) -> None:
+    held.answers.put(answer_item(held.plan, item))
+
+
+def _request(held: _Slice, free: int) -> ClaimRequest:
+    return ClaimRequest(
+        run_id=held.plan.run_id,
+        endpoint_id=held.plan.endpoint_id,
+        owner=held.holder.owner,
+        k=free,
+        most=held.plan.limit,
+        is_idle=not held.in_flight,
+    )
+
+
+def _holds_solo(held: _Slice) -> bool:
+    """An item that lost a lease once runs alone: if it kills its process, nobody else is hit."""
+    return any(item.solo for item in held.in_flight.values())
+
+
+def _write(held: _Slice, answers: list[Answer]) -> None:
+    final, later, pause = [], [], 0.0
+    for answer in answers:
+        code = answer.exchange.error_code
+        if code is None:
+            final.append(answer)
+            continue
+        decision = retry_decision(
+            code,
+            answer.item.tries,
+            random=random.random,
+            max_attempts=answer.item.max_attempts,
+            retry_after_s=answer.exchange.retry_after_s,
+        )
+        if decision.retry:
+            pause = max(pause, decision.pause_s)
+            later.append(
+                Later(item=answer.item, delay_s=decision.delay_s, code=code, is_free=not decision.uses_attempt)
+            )
+        else:
+            final.append(answer)
+    finish(held.scope, held.holder, final)
+    give_back(held.scope, held.holder, later)
+    pause_endpoint(held.scope, held.holder, pause)
+
+
+def _look(held: _Slice) -> None:
+    """Every second: is the run still wanted, does another wait, is the time over; and keep the leases alive."""
+    now = held.clock()
+    if held.stop.is_set() or now - held.started > CLAIM_S:
+        held.closed = True
+    if now - held.looked < _LOOK_S:
+        return
+    held.looked = now
+    where = {"organization": held.scope.organization_id, "run": held.plan.run_id}
+    with held.scope.atomic() as session:
+        row = session.execute(_LOOK, where).one()
+        if held.in_flight and now - held.renewed > RENEW_S:
+            session.execute(_RENEW, {**where, "me": held.holder.owner, "lease": LEASE_S})
+            held.renewed = now
+    held.gives_way = bool(row.others)
+    held.closed = held.closed or row.ended or held.gives_way or row.due_in is None
+    held.due_in = row.due_in
+
+
+def _idle(held: _Slice) -> None:
+    """Nothing to claim right now: wait for the next item that is due, or leave it to the sweeper."""
+    _look(held)
+    wait = 0.1 if held.due_in is None or held.due_in <= 0 else min(float(held.due_in), 0.5)
+    if not held.closed and held.stop.wait(wait):
+        held.closed = True
+
+
+def _abandon(held: _Slice) -> None:
+    """Time to go: what is still in flight goes back without having used up an attempt."""
+    with held.scope.atomic():
+        give_back(held.scope, held.holder, [Later(item=item, is_free=True) for item in held.in_flight.values()])
+    held.in_flight.clear()

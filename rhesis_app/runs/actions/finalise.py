@@ -1,0 +1,48 @@
+"""Ending a run: once, when nothing is open, with its totals frozen."""
+
+from dataclasses import asdict
+from uuid import UUID
+
+from sqlalchemy import func, select, text, update
+
+from rhesis_app.kernel.scope import Scope
+from rhesis_app.runs.models import TestResult, TestRun
+from rhesis_app.runs.rules import final_status, totals_of
+from rhesis_app.scoring.outcome import run_outcome
+
+_OPEN = text(
+    "EXISTS (SELECT 1 FROM work_item w WHERE w.organization_id = test_run.organization_id AND w.run_id = test_run.id)"
+)
+
+
+def finalise_run(scope: Scope, run_id: UUID) -> bool:
+    """End the run unless items are open; True when it has ended, now or before. Safe to call from anywhere, any number of times."""
+    with scope.atomic() as session:
+        row = session.scalars(scope.select(TestRun).where(TestRun.id == run_id).with_for_update()).one_or_none()
+        if row is None or row.finished_at is not None:
+            return True
+        counts = dict(
+            session.execute(
+                select(TestResult.outcome, func.count())
+                .where(TestResult.organization_id == scope.organization_id, TestResult.run_id == run_id)
+                .group_by(TestResult.outcome)
+            ).all()
+        )
+        totals = totals_of(row.planned, counts, ended=True)
+        ended = session.execute(
+            update(TestRun)
+            .where(TestRun.organization_id == scope.organization_id, TestRun.id == run_id, ~_OPEN)
+            .values(
+                status=final_status(totals),
+                outcome=run_outcome(passed=totals.passed, failed=totals.failed),
+                totals=asdict(totals),
+                started_at=func.coalesce(TestRun.started_at, func.now()),
+                finished_at=func.now(),
+            )
+            .returning(TestRun.id)
+        ).one_or_none()
+        if ended is None:
+            return False
+        scope.record("run.finish", "test_run", run_id, number=row.number)
+        scope.enqueue("runs.announce", run_id=run_id)
+        return True

@@ -1,0 +1,159 @@
+"""What a slice holds in memory: the frozen endpoint and metrics of one run, made ready once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from rhesis_app.authoring.models import MetricVersion
+from rhesis_app.endpoints.actions.exchange import (
+    EndpointSnapshot,
+    Exchange,
+    PreparedEndpoint,
+    ask,
+    open_secret,
+    prepare,
+)
+from rhesis_app.infra.crypto import SecretBox
+from rhesis_app.kernel.ports import HttpDoor
+from rhesis_app.kernel.registry import Registry
+from rhesis_app.kernel.scope import Scope
+from rhesis_app.runs.actions.claim import Item
+from rhesis_app.runs.actions.finish import Answer, Judged
+from rhesis_app.runs.models import RunMetric, TestRun
+from rhesis_app.scoring.engine import EvaluationOutcome, MetricRecipe, PreparedMetric, evaluate
+from rhesis_app.scoring.engine import prepare as prepare_metric
+from rhesis_app.scoring.outcome import result_outcome
+from rhesis_app.sdk import Sample, ToolCall, Turn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What asking and judging need besides the database."""
+
+    registry: Registry
+    door: HttpDoor
+    secrets: SecretBox
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedMetric:
+    """A metric version made ready, for all tests or those of one requirement."""
+
+    version_id: UUID
+    position: int
+    requirement_id: UUID | None
+    prepared: PreparedMetric
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything a slice asks and judges with; safe to use from many threads."""
+
+    run_id: UUID
+    endpoint_id: UUID
+    limit: int
+    timeout_s: int
+    door: HttpDoor
+    endpoint: PreparedEndpoint
+    metrics: Sequence[PlannedMetric]
+
+
+def load_plan(scope: Scope, parts: Parts, run: TestRun) -> Plan:
+    """Read a run's frozen endpoint and metrics; the secret is opened here and lives no longer than the slice."""
+    snapshot = EndpointSnapshot.from_json(run.endpoint_snapshot)
+    return Plan(
+        run_id=run.id,
+        endpoint_id=run.endpoint_id,
+        limit=snapshot.max_concurrency,
+        timeout_s=snapshot.timeout_s,
+        door=parts.door,
+        endpoint=prepare(snapshot, open_secret(scope, parts.secrets, run.endpoint_id)),
+        metrics=_metrics(scope, parts.registry, run.id),
+    )
+
+
+def answer_item(plan: Plan, item: Item) -> Answer:
+    """Ask the endpoint one test and judge what comes back; called from a slice's threads, touches no database."""
+    headers = {"Idempotency-Key": f"{plan.run_id}:{item.test_id}:{item.trial}", "X-Attempt": str(item.attempt)}
+    exchange = ask(plan.door, plan.endpoint, _context(plan, item), headers=headers)
+    if exchange.error_code is not None:
+        return Answer(item=item, exchange=exchange, outcome=result_outcome((), endpoint_failed=True))
+    sample = _sample(item, exchange)
+    judged = tuple(
+        Judged(metric_version_id=metric.version_id, position=metric.position, outcome=evaluate(metric.prepared, sample))
+        for metric in plan.metrics
+        if metric.requirement_id is None or metric.requirement_id == item.requirement_id
+    )
+    outcomes: list[EvaluationOutcome] = [one.outcome for one in judged]
+    return Answer(item=item, exchange=exchange, outcome=result_outcome(outcomes), judged=judged)
+
+
+def _metrics(scope: Scope, registry: Registry, run_id: UUID) -> list[PlannedMetric]:
+    rows = scope.session.execute(
+        scope.select(RunMetric, MetricVersion)
+        .join(
+            MetricVersion,
+            (MetricVersion.id == RunMetric.metric_version_id)
+            & (MetricVersion.organization_id == RunMetric.organization_id),
+        )
+        .where(RunMetric.run_id == run_id)
+        .order_by(RunMetric.position)
+    )
+    return [
+        PlannedMetric(
+            version_id=version.id,
+            position=chosen.position,
+            requirement_id=chosen.requirement_id,
+            prepared=prepare_metric(_recipe(version), registry.evaluators.get(version.evaluator_key)),
+        )
+        for chosen, version in rows
+    ]
+
+
+def _recipe(version: MetricVersion) -> MetricRecipe:
+    return MetricRecipe(
+        name=version.name,
+        evaluator=version.evaluator_key,
+        params=version.params,
+        rule=version.rule,
+        required=version.required,
+        revision=version.evaluator_revision,
+    )
+
+
+def _context(plan: Plan, item: Item) -> dict[str, object]:
+    turn = {"role": "user", "content": item.prompt}
+    return {
+        "input": item.prompt,
+        "messages": [*item.messages, turn],
+        "turns": [*item.messages, turn],
+        "context": item.context,
+        "test": {"id": str(item.test_id), "metadata": item.metadata},
+        "run": {"id": str(plan.run_id)},
+        "trial": item.trial,
+    }
+
+
+def _sample(item: Item, exchange: Exchange) -> Sample:
+    earlier = [
+        Turn(role=str(message.get("role", "user")), text=str(message.get("content", ""))) for message in item.messages
+    ]
+    output = exchange.output or ""
+    return Sample(
+        prompt=item.prompt,
+        output=output,
+        turns=(*earlier, Turn(role="user", text=item.prompt), Turn(role="assistant", text=output)),
+        reference=item.expected,
+        context=tuple(exchange.context),
+        reference_context=tuple(item.context),
+        tool_calls=tuple(_tool_call(call) for call in exchange.tool_calls),
+        metadata=item.metadata,
+        latency_ms=exchange.latency_ms,
+        tokens_in=exchange.tokens_in,
+        tokens_out=exchange.tokens_out,
+    )
+
+
+def _tool_call(call: dict[str, object]) -> ToolCall:
+    arguments = call.get("arguments")
+    return ToolCall(name=str(call.get("name", "")), arguments=arguments if isinstance(arguments, dict) else {})

@@ -1,0 +1,230 @@
+"""Accepting a run: everything it depends on is frozen and every item planned in one transaction."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Interval, func, literal, select, text, update
+from sqlalchemy.exc import IntegrityError
+
+from rhesis_app.authoring.actions.freeze import FrozenTestSet, freeze_test_set
+from rhesis_app.authoring.actions.metrics import freeze_metrics
+from rhesis_app.authoring.models import (
+    Metric,
+    RequirementMetric,
+    TestSet,
+    TestSetMetric,
+    TestSetVersionItem,
+    TestVersion,
+)
+from rhesis_app.endpoints.actions.exchange import snapshot_of
+from rhesis_app.endpoints.models import Endpoint
+from rhesis_app.kernel.errors import Conflict, Invalid
+from rhesis_app.kernel.ids import new_id
+from rhesis_app.kernel.permissions import Permission
+from rhesis_app.kernel.registry import Registry
+from rhesis_app.kernel.scope import Scope
+from rhesis_app.projects.models import Project
+from rhesis_app.runs.models import RunMetric, TestRun
+from rhesis_app.runs.rules import DEADLINE, MAX_ATTEMPTS, slots
+
+_PLAN = text(
+    "INSERT INTO work_item (organization_id, run_id, test_version_id, trial, position, endpoint_id, max_attempts)"
+    " SELECT i.organization_id, :run, i.test_version_id, 1, i.position, :endpoint, :attempts"
+    " FROM test_set_version_item i WHERE i.organization_id = :organization AND i.test_set_version_id = :version"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRun:
+    """A run to start. Empty `metric_ids` means the test set's metrics, else those of each test's requirement."""
+
+    test_set_id: UUID
+    endpoint_id: UUID
+    metric_ids: tuple[UUID, ...] = ()
+    idempotency_key: str | None = None
+
+    @property
+    def body(self) -> str:
+        """A digest of what is asked for, to tell a repeated request from another one under the same key."""
+        parts = [str(self.test_set_id), str(self.endpoint_id), *sorted(map(str, self.metric_ids))]
+        return hashlib.sha256("|".join(parts).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChosenMetric:
+    """A metric that judges the tests of one requirement, or with None all of them."""
+
+    metric_id: UUID
+    requirement_id: UUID | None = None
+
+
+def start_run(scope: Scope, registry: Registry, new: NewRun) -> UUID:
+    """Accept a run and ring for its slices; the same idempotency key gives the same run.
+
+    Raises Invalid (an empty set, no metric), NotFound, Conflict (the key was used for another request).
+    """
+    test_set = scope.get(TestSet, new.test_set_id)
+    scope.require(Permission.RUN_EXECUTE, project=test_set.project_id)
+    earlier = _earlier(scope, new)
+    if earlier is not None:
+        return earlier
+    try:
+        return _accept(scope, registry, new, test_set)
+    except IntegrityError as error:  # the same key arrived twice at once: the other one won
+        winner = _earlier(scope, new)
+        if winner is None:
+            raise Conflict("This run collides with a change made meanwhile. Try again.") from error
+        return winner
+
+
+def _accept(scope: Scope, registry: Registry, new: NewRun, test_set: TestSet) -> UUID:
+    run_id = new_id()
+    with scope.atomic() as session:
+        endpoint = _endpoint(scope, new.endpoint_id, test_set)
+        frozen = freeze_test_set(scope, test_set.id)
+        chosen = _choose_metrics(scope, new, test_set, frozen)
+        versions = freeze_metrics(scope, registry, list(dict.fromkeys(item.metric_id for item in chosen)))
+        row = TestRun(
+            id=run_id,
+            project_id=test_set.project_id,
+            number=_next_number(scope, test_set.project_id),
+            test_set_id=test_set.id,
+            test_set_version_id=frozen.id,
+            endpoint_id=endpoint.id,
+            endpoint_snapshot=snapshot_of(endpoint).to_json(),
+            config={"max_attempts": MAX_ATTEMPTS, "metrics_from": _source(new, chosen)},
+            planned=frozen.test_count,
+            idempotency_key=new.idempotency_key,
+            idempotency_body=new.body if new.idempotency_key else None,
+            started_by=scope.actor.user_id,
+            deadline_at=func.now() + literal(DEADLINE, Interval),
+        )
+        session.add(row)
+        session.flush()
+        _write_plan(scope, row, chosen, versions)
+        scope.record("run.start", "test_run", run_id, number=row.number, planned=row.planned)
+        ring(scope, run_id, endpoint.max_concurrency, endpoint.timeout_s)
+    return run_id
+
+
+def ring(scope: Scope, run_id: UUID, limit: int, timeout_s: int) -> None:
+    """Ask for as many slices as the limit keeps busy; each may take its claiming time, one answer and a margin."""
+    for slot in range(slots(limit)):
+        scope.enqueue("runs.drive", run_id=run_id, slot=slot, timeout_s=20 + timeout_s + 60)
+
+
+def _write_plan(scope: Scope, row: TestRun, chosen: Sequence[ChosenMetric], versions: dict[UUID, UUID]) -> None:
+    scope.session.add_all(
+        RunMetric(
+            run_id=row.id,
+            position=position,
+            metric_version_id=versions[item.metric_id],
+            requirement_id=item.requirement_id,
+        )
+        for position, item in enumerate(chosen)
+    )
+    scope.session.flush()
+    scope.session.execute(
+        _PLAN,
+        {
+            "run": row.id,
+            "endpoint": row.endpoint_id,
+            "attempts": MAX_ATTEMPTS,
+            "organization": scope.organization_id,
+            "version": row.test_set_version_id,
+        },
+    )
+
+
+def _earlier(scope: Scope, new: NewRun) -> UUID | None:
+    if new.idempotency_key is None:
+        return None
+    query = scope.select(TestRun.id, TestRun.idempotency_body).where(TestRun.idempotency_key == new.idempotency_key)
+    found = scope.session.execute(query).one_or_none()
+    if found is None:
+        return None
+    if found.idempotency_body != new.body:
+        raise Conflict("This Idempotency-Key was used for another request. Use a new one.")
+    return UUID(str(found.id))
+
+
+def _endpoint(scope: Scope, endpoint_id: UUID, test_set: TestSet) -> Endpoint:
+    endpoint = scope.get(Endpoint, endpoint_id)
+    if endpoint.project_id != test_set.project_id:
+        raise Invalid.field("endpoint_id", "Choose an endpoint of the test set's project.")
+    if endpoint.archived_at is not None:
+        raise Invalid.field("endpoint_id", "This endpoint is archived. Restore it or choose another.")
+    if test_set.archived_at is not None:
+        raise Invalid.field("test_set_id", "This test set is archived. Restore it first.")
+    return endpoint
+
+
+def _next_number(scope: Scope, project_id: UUID) -> int:
+    return scope.session.scalars(
+        update(Project)
+        .where(Project.organization_id == scope.organization_id, Project.id == project_id)
+        .values(last_run_number=Project.last_run_number + 1)
+        .returning(Project.last_run_number)
+    ).one()
+
+
+def _choose_metrics(scope: Scope, new: NewRun, test_set: TestSet, frozen: FrozenTestSet) -> list[ChosenMetric]:
+    """The metrics given, else the test set's, else those of the tests' requirements; no merging."""
+    if new.metric_ids:
+        return [ChosenMetric(metric_id=metric_id) for metric_id in _given(scope, new.metric_ids, test_set)]
+    of_set = scope.session.scalars(
+        scope.select(TestSetMetric.metric_id)
+        .join(Metric, Metric.id == TestSetMetric.metric_id)
+        .where(TestSetMetric.test_set_id == test_set.id, Metric.archived_at.is_(None))
+        .order_by(Metric.name)
+    ).all()
+    chosen = [ChosenMetric(metric_id=metric_id) for metric_id in of_set] or _of_requirements(scope, frozen)
+    if not chosen:
+        raise Invalid.field(
+            "metric_ids",
+            "No metric would judge this run. Attach metrics to the test set or to its tests' requirements, or choose some here.",
+        )
+    return chosen
+
+
+def _given(scope: Scope, metric_ids: Sequence[UUID], test_set: TestSet) -> list[UUID]:
+    wanted = list(dict.fromkeys(metric_ids))
+    known = set(
+        scope.session.scalars(
+            scope.select(Metric.id).where(
+                Metric.id.in_(wanted), Metric.project_id == test_set.project_id, Metric.archived_at.is_(None)
+            )
+        )
+    )
+    missing = [str(metric_id) for metric_id in wanted if metric_id not in known]
+    if missing:
+        raise Invalid.field("metric_ids", f"Not a metric of this project, or archived: {', '.join(missing[:5])}.")
+    return wanted
+
+
+def _of_requirements(scope: Scope, frozen: FrozenTestSet) -> list[ChosenMetric]:
+    tested = (
+        select(TestVersion.requirement_id)
+        .join(TestSetVersionItem, TestSetVersionItem.test_version_id == TestVersion.id)
+        .where(
+            TestVersion.organization_id == scope.organization_id,
+            TestSetVersionItem.organization_id == scope.organization_id,
+            TestSetVersionItem.test_set_version_id == frozen.id,
+        )
+        .distinct()
+    )
+    pairs = scope.session.execute(
+        scope.select(RequirementMetric.requirement_id, RequirementMetric.metric_id)
+        .join(Metric, Metric.id == RequirementMetric.metric_id)
+        .where(RequirementMetric.requirement_id.in_(tested), Metric.archived_at.is_(None))
+        .order_by(RequirementMetric.requirement_id, Metric.name)
+    )
+    return [ChosenMetric(metric_id=metric_id, requirement_id=requirement_id) for requirement_id, metric_id in pairs]
+
+
+def _source(new: NewRun, chosen: Sequence[ChosenMetric]) -> str:
+    if new.metric_ids:
+        return "given"
+    return "requirements" if any(item.requirement_id for item in chosen) else "test_set"

@@ -1,0 +1,49 @@
+"""The sweeper: leases that ran out, runs nobody drives, runs that are done. It never talks to an endpoint."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rhesis_app.kernel.actor import Actor
+from rhesis_app.kernel.host import Host
+from rhesis_app.runs.actions.finalise import finalise_run
+from rhesis_app.runs.actions.start import ring
+from rhesis_app.runs.models import TestRun
+
+_MOST = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swept:
+    """What one round did."""
+
+    returned: int
+    lost: int
+    late: int
+    ended: int
+    rung: int
+
+
+def sweep(host: Host) -> Swept:
+    """One round, set-based; two sweepers at once only do the same thing twice."""
+    leases = host.ask("SELECT * FROM sweep_leases(:most)", most=_MOST)[0]
+    late = host.ask("SELECT sweep_deadlines(:most) AS ended", most=_MOST)[0]["ended"]
+    ended = sum(_finalise(host, row) for row in host.ask("SELECT * FROM finished_runs(:most)", most=_MOST))
+    rung = sum(_ring(host, row) for row in host.ask("SELECT * FROM due_runs(:most)", most=_MOST))
+    host.ask("SELECT sweep_expired()")
+    return Swept(returned=leases["returned"], lost=leases["lost"], late=late, ended=ended, rung=rung)
+
+
+def _finalise(host: Host, row: Mapping[str, Any]) -> int:
+    with host.open_scope(Actor.system(row["organization_id"])) as scope:
+        return int(finalise_run(scope, row["run_id"]))
+
+
+def _ring(host: Host, row: Mapping[str, Any]) -> int:
+    with host.open_scope(Actor.system(row["organization_id"])) as scope:
+        run = scope.session.get(TestRun, row["run_id"])
+        if run is None:
+            return 0
+        snapshot = run.endpoint_snapshot
+        ring(scope, run.id, int(snapshot["max_concurrency"]), int(snapshot["timeout_s"]))
+    return 1

@@ -1,0 +1,168 @@
+"""Rows of runs. Results and evaluations are only ever added; a work item exists exactly while its work is open."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from rhesis_app.infra.orm import Base, Identified, Json, Stamped, TenantOwned, addressable, belongs_to
+
+
+class TestRun(Identified, Stamped, TenantOwned, Base):
+    """One execution of one frozen test set against one endpoint, with everything it depends on frozen in it."""
+
+    __tablename__ = "test_run"
+    __table_args__ = (
+        addressable(),
+        UniqueConstraint("organization_id", "project_id", "number"),
+        UniqueConstraint("organization_id", "idempotency_key"),
+        belongs_to("project_id", "project"),
+        belongs_to("test_set_id", "test_set"),
+        belongs_to("test_set_version_id", "test_set_version"),
+        belongs_to("endpoint_id", "endpoint"),
+        belongs_to("parent_run_id", "test_run"),
+        Index("ix_test_run_open", "id", postgresql_where=text("finished_at IS NULL")),
+        Index("ix_test_run_test_set_id", "organization_id", "test_set_id", "number"),
+        CheckConstraint("kind IN ('run', 'rerun', 'rescore', 'retry')", name="kind"),
+        CheckConstraint(
+            "status IN ('queued', 'running', 'completed', 'partial', 'errored', 'cancelled')", name="status"
+        ),
+        CheckConstraint("outcome IN ('passed', 'failed', 'none')", name="outcome"),
+        CheckConstraint(
+            "(finished_at IS NOT NULL) = (status IN ('completed', 'partial', 'errored', 'cancelled'))", name="finished"
+        ),
+        CheckConstraint("planned > 0", name="planned"),
+    )
+    project_id: Mapped[UUID]
+    number: Mapped[int]
+    kind: Mapped[str] = mapped_column(default="run", server_default="run")
+    parent_run_id: Mapped[UUID | None]
+    test_set_id: Mapped[UUID]
+    test_set_version_id: Mapped[UUID]
+    endpoint_id: Mapped[UUID]
+    endpoint_snapshot: Mapped[Json]
+    trials: Mapped[int] = mapped_column(default=1, server_default=text("1"))
+    config: Mapped[Json] = mapped_column(default=dict, server_default=text("'{}'"))
+    planned: Mapped[int]
+    status: Mapped[str] = mapped_column(default="queued", server_default="queued")
+    outcome: Mapped[str] = mapped_column(default="none", server_default="none")
+    totals: Mapped[Any] = mapped_column(JSONB(none_as_null=True), default=None)
+    idempotency_key: Mapped[str | None]
+    idempotency_body: Mapped[str | None]
+    started_by: Mapped[UUID | None] = mapped_column(ForeignKey("app_user.id", ondelete="SET NULL"))
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    deadline_at: Mapped[datetime]
+    cancel_requested_at: Mapped[datetime | None]
+
+
+class RunMetric(TenantOwned, Base):
+    """A metric version that judges a run's results: all of them, or those of one requirement."""
+
+    __tablename__ = "run_metric"
+    __table_args__ = (
+        belongs_to("run_id", "test_run"),
+        belongs_to("metric_version_id", "metric_version"),
+        belongs_to("requirement_id", "requirement"),
+    )
+    run_id: Mapped[UUID] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    metric_version_id: Mapped[UUID]
+    requirement_id: Mapped[UUID | None]
+
+
+class WorkItem(TenantOwned, Base):
+    """One answer still to be got. Leased exactly when owner and deadline are set; the fence rises with every claim and loss."""
+
+    __tablename__ = "work_item"
+    __table_args__ = (
+        belongs_to("run_id", "test_run"),
+        belongs_to("test_version_id", "test_version"),
+        belongs_to("endpoint_id", "endpoint"),
+        CheckConstraint("(lease_owner IS NULL) = (lease_until IS NULL)", name="lease"),
+        Index("ix_work_item_due", "run_id", "not_before", postgresql_where=text("lease_owner IS NULL")),
+        Index("ix_work_item_lease", "lease_until", postgresql_where=text("lease_owner IS NOT NULL")),
+        Index("ix_work_item_endpoint", "endpoint_id", "lease_until", postgresql_where=text("lease_owner IS NOT NULL")),
+    )
+    run_id: Mapped[UUID] = mapped_column(primary_key=True)
+    test_version_id: Mapped[UUID] = mapped_column(primary_key=True)
+    trial: Mapped[int] = mapped_column(primary_key=True)
+    position: Mapped[int]
+    endpoint_id: Mapped[UUID]
+    attempt: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    throttled: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    max_attempts: Mapped[int] = mapped_column(default=3, server_default=text("3"))
+    not_before: Mapped[datetime] = mapped_column(server_default=func.now())
+    lease_owner: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    fence: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    solo: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    last_error: Mapped[str | None]
+
+
+class TestResult(TenantOwned, Base):
+    """What was sent and what came back for (run, test, trial), and its outcome. Insert-only."""
+
+    __tablename__ = "test_result"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "id"),
+        belongs_to("run_id", "test_run"),
+        belongs_to("test_id", "test"),
+        belongs_to("test_version_id", "test_version"),
+        belongs_to("requirement_id", "requirement"),
+        CheckConstraint("outcome IN ('passed', 'failed', 'error', 'unscored')", name="outcome"),
+        CheckConstraint("(outcome = 'error') = (error_code IS NOT NULL)", name="error_code"),
+        Index("ix_test_result_run_outcome", "run_id", "outcome", "position", "trial"),
+        Index("ix_test_result_run_requirement", "run_id", "requirement_id", "outcome"),
+        Index("ix_test_result_run_position", "run_id", "position", "trial"),
+    )
+    run_id: Mapped[UUID] = mapped_column(primary_key=True)
+    test_version_id: Mapped[UUID] = mapped_column(primary_key=True)
+    trial: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[UUID]
+    test_id: Mapped[UUID]
+    requirement_id: Mapped[UUID | None]
+    position: Mapped[int]
+    outcome: Mapped[str]
+    error_code: Mapped[str | None]
+    error_detail: Mapped[str | None]
+    attempts: Mapped[int]
+    request: Mapped[Any] = mapped_column(JSONB(none_as_null=True), default=None)
+    response: Mapped[Any] = mapped_column(JSONB(none_as_null=True), default=None)
+    output: Mapped[str | None]
+    context: Mapped[list[str]] = mapped_column(default=list, server_default=text("'{}'"))
+    tool_calls: Mapped[list[Json]] = mapped_column(default=list, server_default=text("'[]'"))
+    latency_ms: Mapped[float | None]
+    tokens_in: Mapped[int | None]
+    tokens_out: Mapped[int | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Evaluation(Identified, TenantOwned, Base):
+    """One metric's outcome on one result. Insert-only."""
+
+    __tablename__ = "evaluation"
+    __table_args__ = (
+        addressable(),
+        belongs_to("result_id", "test_result"),
+        belongs_to("run_id", "test_run"),
+        belongs_to("metric_version_id", "metric_version"),
+        CheckConstraint("verdict IN ('passed', 'failed', 'unscored', 'error')", name="verdict"),
+        UniqueConstraint("organization_id", "result_id", "metric_version_id"),
+        Index("ix_evaluation_run_metric", "run_id", "metric_version_id", "verdict"),
+    )
+    result_id: Mapped[UUID]
+    run_id: Mapped[UUID]
+    metric_version_id: Mapped[UUID]
+    position: Mapped[int]
+    applicable: Mapped[bool]
+    verdict: Mapped[str]
+    score: Mapped[float | None]
+    label: Mapped[str | None]
+    reason: Mapped[str] = mapped_column(default="", server_default="")
+    evidence: Mapped[Json] = mapped_column(default=dict, server_default=text("'{}'"))
+    duration_ms: Mapped[float | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -1,0 +1,140 @@
+"""Where a run passes and fails: by requirement and by metric, one statement each."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import and_, func
+
+from rhesis_app.authoring.models import MetricVersion, Requirement
+from rhesis_app.kernel.scope import Scope
+from rhesis_app.runs.models import Evaluation, RunMetric, TestResult, TestRun
+from rhesis_app.runs.queries.views import PassRate, rate_from
+
+OUTCOMES = ("passed", "failed", "error", "unscored")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequirementRate:
+    """How the tests of one requirement did; without an id the tests that have none."""
+
+    requirement_id: UUID | None
+    name: str | None
+    rate: PassRate
+    error: int
+    unscored: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricRate:
+    """What one metric found. `not_applicable` results lack what it needs and are no part of its rate."""
+
+    metric_id: UUID
+    version_id: UUID
+    name: str
+    required: bool
+    rate: PassRate
+    error: int
+    unscored: int
+    not_applicable: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakdownView:
+    """Both, worst first."""
+
+    requirements: tuple[RequirementRate, ...]
+    metrics: tuple[MetricRate, ...]
+
+
+def by_requirement(scope: Scope, run_id: UUID) -> tuple[RequirementRate, ...]:
+    """Rates of a run by requirement, worst first; empty for strangers."""
+    outcomes = [func.count().filter(TestResult.outcome == outcome).label(outcome) for outcome in OUTCOMES]
+    counted = (
+        scope.select(TestRun.id, TestResult.organization_id, TestResult.requirement_id, *outcomes)
+        .add_columns(TestRun.finished_at.is_not(None).label("is_final"))
+        .join(TestResult, and_(TestResult.organization_id == TestRun.organization_id, TestResult.run_id == TestRun.id))
+        .where(TestRun.id == run_id)
+        .group_by(TestRun.id, TestRun.finished_at, TestResult.organization_id, TestResult.requirement_id)
+        .subquery("counted")
+    )
+    query = (
+        scope.select(TestRun.id, counted, Requirement.name.label("requirement"))
+        .join(counted, counted.c.id == TestRun.id)
+        .outerjoin(
+            Requirement,
+            and_(
+                Requirement.organization_id == counted.c.organization_id, Requirement.id == counted.c.requirement_id
+            ),
+        )
+    )
+    found = [_requirement(row._mapping) for row in scope.session.execute(query)]
+    return tuple(sorted(found, key=lambda one: (*_worst(one.rate), one.name or "~")))
+
+
+def by_metric(scope: Scope, run_id: UUID) -> tuple[MetricRate, ...]:
+    """Rates of a run by metric, worst first; a metric that has judged nothing yet is there with n = 0."""
+    counts = [func.count().filter(Evaluation.verdict == verdict, Evaluation.applicable).label(verdict) for verdict in OUTCOMES]
+    counted = (
+        scope.select(Evaluation.metric_version_id, *counts)
+        .add_columns(func.count().filter(~Evaluation.applicable).label("not_applicable"))
+        .where(Evaluation.run_id == run_id)
+        .group_by(Evaluation.metric_version_id)
+        .subquery("counted")
+    )
+    frozen = MetricVersion
+    query = (
+        scope.select(TestRun.id, frozen.id.label("version_id"), frozen.metric_id, frozen.name, frozen.required)
+        .add_columns(TestRun.finished_at.is_not(None).label("is_final"))
+        .add_columns(*(func.coalesce(counted.c[name], 0).label(name) for name in (*OUTCOMES, "not_applicable")))
+        .join(RunMetric, and_(RunMetric.organization_id == TestRun.organization_id, RunMetric.run_id == TestRun.id))
+        .join(
+            frozen,
+            and_(frozen.organization_id == RunMetric.organization_id, frozen.id == RunMetric.metric_version_id),
+        )
+        .outerjoin(counted, counted.c.metric_version_id == frozen.id)
+        .where(TestRun.id == run_id)
+        .distinct()
+    )
+    found = [_metric(row._mapping) for row in scope.session.execute(query)]
+    return tuple(sorted(found, key=lambda one: (*_worst(one.rate), one.name)))
+
+
+def outcomes_of(rates: Iterable[RequirementRate]) -> dict[str, int]:
+    """The results of the whole run by outcome, summed over its requirements."""
+    totals = dict.fromkeys(OUTCOMES, 0)
+    for one in rates:
+        totals["passed"] += one.rate.passed
+        totals["failed"] += one.rate.n - one.rate.passed
+        totals["error"] += one.error
+        totals["unscored"] += one.unscored
+    return totals
+
+
+def _requirement(row: Mapping[str, Any]) -> RequirementRate:
+    return RequirementRate(
+        requirement_id=row["requirement_id"],
+        name=row["requirement"],
+        rate=rate_from(row, is_final=row["is_final"]),
+        error=row["error"],
+        unscored=row["unscored"],
+    )
+
+
+def _metric(row: Mapping[str, Any]) -> MetricRate:
+    return MetricRate(
+        metric_id=row["metric_id"],
+        version_id=row["version_id"],
+        name=row["name"],
+        required=row["required"],
+        rate=rate_from(row, is_final=row["is_final"]),
+        error=row["error"],
+        unscored=row["unscored"],
+        not_applicable=row["not_applicable"],
+    )
+
+
+def _worst(rate: PassRate) -> tuple[bool, float]:
+    """Undecided ones come last."""
+    return rate.value is None, rate.value or 0.0

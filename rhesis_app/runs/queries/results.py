@@ -1,0 +1,203 @@
+"""Lists of a run's results: what needs a look first, filtered and in keyset pages."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Integer, Select, and_, case, exists, func, literal, or_, text
+from sqlalchemy.orm import InstrumentedAttribute
+
+from rhesis_app.authoring.models import MetricVersion, Requirement, TestVersion
+from rhesis_app.authoring.queries.narrowing import total_of
+from rhesis_app.kernel.paging import By, Page, PageRequest, keyset, page_of
+from rhesis_app.kernel.scope import Scope
+from rhesis_app.runs.models import Evaluation, TestResult, TestRun
+from rhesis_app.runs.queries.json_rows import LISTED, evaluations_of_result
+from rhesis_app.runs.queries.runs import one_run
+
+_RANKS = {"failed": 0, "error": 1, "unscored": 2, "passed": 3}
+RANK = case(_RANKS, value=TestResult.outcome, else_=4)
+IS_FRESH = TestResult.created_at > func.now() - text("interval '3 seconds'")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationRow:
+    """What one metric said of one result. Not `applicable`: the result was decided without it."""
+
+    metric: str
+    metric_id: UUID
+    required: bool
+    applicable: bool
+    verdict: str
+    score: float | None
+    label: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultRow:
+    """One result in a list. `is_fresh`: written within the last three seconds."""
+
+    id: UUID
+    test_id: UUID
+    position: int
+    trial: int
+    requirement_id: UUID | None
+    requirement: str | None
+    outcome: str
+    error_code: str | None
+    error_detail: str | None
+    prompt: str
+    expected: str | None
+    output: str | None
+    latency_ms: float | None
+    attempts: int
+    evaluations: tuple[EvaluationRow, ...]
+    is_fresh: bool
+
+    @property
+    def why(self) -> str:
+        """In a line, what decided: the first required metric that failed or could not tell, or the endpoint's error."""
+        if self.outcome == "error":
+            return self.error_detail or self.error_code or ""
+        wanted = {"failed": ("failed",), "unscored": ("error", "unscored")}.get(self.outcome, ())
+        decided = [one for one in self.evaluations if one.required and one.verdict in wanted]
+        decided.sort(key=lambda one: (not one.applicable, wanted.index(one.verdict)))
+        return _sentence(decided[0]) if decided else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultFilter:
+    """Which results of a run: `metric_id` those that failed on that metric, `q` in prompt, expected or answer.
+
+    `newest_first` replaces the usual order (failed, error, unscored, passed, then by position). With `clip` long texts
+    are cut to that many characters.
+    """
+
+    outcome: str = ""
+    requirement_id: UUID | None = None
+    metric_id: UUID | None = None
+    q: str = ""
+    newest_first: bool = False
+    clip: int | None = None
+
+    @property
+    def is_narrowing(self) -> bool:
+        """Whether anything is left out."""
+        return bool(self.outcome or self.requirement_id or self.metric_id or self.q)
+
+
+def list_results(scope: Scope, run_id: UUID, request: PageRequest, chosen: ResultFilter) -> Page[ResultRow]:
+    """A page of a run's results with their evaluations, in one statement; NotFound when the run is not there to read."""
+    order = order_of(chosen)
+    matching = matching_results(scope, run_id, chosen)
+    keys = keyset(matching, order, request).subquery("keys")
+    rows = scope.session.execute(_rows(scope, keys, chosen, request)).all()
+    if not rows:
+        one_run(scope, TestRun.id == run_id)
+    total = scope.session.scalar(total_of(matching)) if request.count else None
+    return page_of(rows, request, key=lambda row: _key(row, chosen), view=_view, total=total)
+
+
+def matching_results(scope: Scope, run_id: UUID, chosen: ResultFilter) -> Select[Any]:
+    """Keys of the results that `chosen` lets through: only what sorting needs, so that no text is read for nothing."""
+    query = (
+        scope.select(
+            *(TestRun.id.label("run_id"), TestResult.id.label("result_id"), TestResult.position, TestResult.trial),
+            RANK.label("rank"),
+        )
+        .join(TestResult, and_(TestResult.organization_id == TestRun.organization_id, TestResult.run_id == TestRun.id))
+        .where(TestRun.id == run_id)
+    )
+    if chosen.outcome:
+        query = query.where(TestResult.outcome == chosen.outcome)
+    if chosen.requirement_id:
+        query = query.where(TestResult.requirement_id == chosen.requirement_id)
+    if chosen.metric_id:
+        query = query.where(_failed_on(chosen.metric_id))
+    if chosen.q:
+        query = query.join(TestVersion, _tested()).where(_mentions(chosen.q))
+    return query
+
+
+def order_of(chosen: ResultFilter) -> list[By]:
+    """The order of a list; a filter by outcome leaves the rank constant, so that the index gives the order."""
+    if chosen.newest_first:
+        return [By(TestResult.id, descending=True)]
+    places = [By(TestResult.position), By(TestResult.trial)]
+    return places if chosen.outcome else [By(RANK), *places]
+
+
+def _rows(scope: Scope, keys: Any, chosen: ResultFilter, request: PageRequest) -> Select[Any]:
+    backward = request.backward
+    texts = (TestVersion.prompt, TestVersion.expected, TestResult.output)
+    query = (
+        scope.select(
+            *(TestResult.id, TestResult.test_id, TestResult.position, TestResult.trial, TestResult.requirement_id),
+            *(TestResult.outcome, TestResult.error_code, TestResult.error_detail, TestResult.latency_ms),
+            *(TestResult.attempts, Requirement.name.label("requirement"), IS_FRESH.label("is_fresh")),
+            *(_clipped(column, chosen.clip) for column in texts),
+            evaluations_of_result(LISTED).label("evaluations"),
+        )
+        .join(keys, keys.c.result_id == TestResult.id)
+        .join(TestVersion, _tested())
+        .outerjoin(
+            Requirement,
+            and_(
+                Requirement.organization_id == TestResult.organization_id, Requirement.id == TestResult.requirement_id
+            ),
+        )
+    )
+    if chosen.newest_first:
+        return query.order_by(TestResult.id.asc() if backward else TestResult.id.desc())
+    places = (keys.c.rank, keys.c.position, keys.c.trial)
+    return query.order_by(*(column.desc() if backward else column.asc() for column in places))
+
+
+def _clipped(column: InstrumentedAttribute[Any], clip: int | None) -> Any:
+    return func.left(column, literal(clip, Integer)).label(column.key) if clip else column
+
+
+def _tested() -> Any:
+    return and_(
+        TestVersion.organization_id == TestResult.organization_id, TestVersion.id == TestResult.test_version_id
+    )
+
+
+def _failed_on(metric_id: UUID) -> Any:
+    return exists().where(
+        Evaluation.organization_id == TestResult.organization_id,
+        Evaluation.result_id == TestResult.id,
+        Evaluation.verdict == "failed",
+        MetricVersion.organization_id == Evaluation.organization_id,
+        MetricVersion.id == Evaluation.metric_version_id,
+        MetricVersion.metric_id == metric_id,
+    )
+
+
+def _mentions(q: str) -> Any:
+    columns = (TestVersion.prompt, TestVersion.expected, TestResult.output)
+    return or_(*(column.icontains(q, autoescape=True) for column in columns))
+
+
+def _key(row: Any, chosen: ResultFilter) -> tuple[Any, ...]:
+    if chosen.newest_first:
+        return (row.id,)
+    place = (row.position, row.trial)
+    return place if chosen.outcome else (_RANKS.get(row.outcome, 4), *place)
+
+
+def _view(row: Any) -> ResultRow:
+    found = row._asdict()
+    evaluations = tuple(_evaluation(one) for one in found.pop("evaluations"))
+    return ResultRow(evaluations=evaluations, **found)
+
+
+def _evaluation(found: dict[str, Any]) -> EvaluationRow:
+    return EvaluationRow(**{**found, "metric_id": UUID(found["metric_id"])})
+
+
+def _sentence(one: EvaluationRow) -> str:
+    measured = one.label or ("" if one.score is None or one.score in {0, 1} else f"{one.score:g}")
+    head = f"{one.metric} {measured}".rstrip()
+    return f"{head}: {one.reason}" if one.reason else head

@@ -1,0 +1,155 @@
+"""One run, and lists of them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Double, Select, and_, cast, extract, func, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
+
+from rhesis_app.authoring.models import MetricVersion, TestSet, TestSetVersion
+from rhesis_app.authoring.queries.narrowing import in_projects, total_of
+from rhesis_app.kernel.errors import NotFound
+from rhesis_app.kernel.paging import By, Page, PageRequest, keyset, page_of
+from rhesis_app.kernel.permissions import Permission
+from rhesis_app.kernel.scope import Scope
+from rhesis_app.runs.models import RunMetric, TestResult, TestRun
+from rhesis_app.runs.queries.json_rows import json_object
+from rhesis_app.runs.queries.views import RunView, run_view
+from rhesis_app.tenancy.models import User
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFilter:
+    """Which runs to list; empty fields leave nothing out."""
+
+    project_id: UUID | None = None
+    statuses: tuple[str, ...] = ()
+    test_set_id: UUID | None = None
+    endpoint_id: UUID | None = None
+
+
+def view_run(scope: Scope, run_id: UUID) -> RunView:
+    """One run; NotFound for strangers. While it runs its results are counted, afterwards they stand frozen on the run."""
+    return _shown(scope, one_run(scope, TestRun.id == run_id))
+
+
+def view_run_by_number(scope: Scope, project_id: UUID, number: int) -> RunView:
+    """The run of a project that pages call #number; NotFound when there is none."""
+    return _shown(scope, one_run(scope, TestRun.project_id == project_id, TestRun.number == number))
+
+
+def list_runs(scope: Scope, request: PageRequest, chosen: RunFilter) -> Page[RunView]:
+    """Runs, newest first."""
+    query = in_projects(scope, select_runs(scope), TestRun.project_id, Permission.RUN_READ, chosen.project_id)
+    if chosen.statuses:
+        query = query.where(TestRun.status.in_(chosen.statuses))
+    if chosen.test_set_id:
+        query = query.where(TestRun.test_set_id == chosen.test_set_id)
+    if chosen.endpoint_id:
+        query = query.where(TestRun.endpoint_id == chosen.endpoint_id)
+    total = scope.session.scalar(total_of(query)) if request.count else None
+    rows = scope.session.execute(keyset(query, [By(TestRun.id, descending=True)], request)).all()
+    counts = counts_of(scope, (row.id for row in rows if row.finished_at is None))
+    return page_of(
+        rows,
+        request,
+        key=lambda row: (row.id,),
+        view=lambda row: run_view(scope, row, counts.get(row.id, {})),
+        total=total,
+    )
+
+
+def latest_runs(scope: Scope, project_id: UUID, limit: int = 12) -> tuple[RunView, ...]:
+    """A project's newest runs, newest first."""
+    return list_runs(scope, PageRequest(limit=limit), RunFilter(project_id=project_id)).items
+
+
+def run_is_finished(scope: Scope, run_id: UUID) -> bool:
+    """Whether the run has ended: the cheapest question that somebody who waits can ask again and again."""
+    query = scope.select(TestRun.id).where(TestRun.id == run_id, TestRun.finished_at.is_not(None))
+    return scope.session.scalar(query) is not None
+
+
+def one_run(scope: Scope, *conditions: Any, extra: tuple[Any, ...] = ()) -> Any:
+    """The row of one run as `run_view` takes it, with `extra` columns; NotFound when there is none to read."""
+    row = scope.session.execute(select_runs(scope, *extra).where(*conditions)).one_or_none()
+    if row is None:
+        raise NotFound("There is no such run here.")
+    scope.require(Permission.RUN_READ, project=row.project_id)
+    return row
+
+
+def counts_of(scope: Scope, run_ids: Iterable[UUID]) -> Mapping[UUID, dict[str, int]]:
+    """Results by outcome of runs that still go on, in one statement; none when no id is given."""
+    wanted = list(run_ids)
+    if not wanted:
+        return {}
+    query = (
+        scope.select(TestResult.run_id, TestResult.outcome, func.count())
+        .where(TestResult.run_id.in_(wanted))
+        .group_by(TestResult.run_id, TestResult.outcome)
+    )
+    counts: dict[UUID, dict[str, int]] = {}
+    for run_id, outcome, count in scope.session.execute(query):
+        counts.setdefault(run_id, {})[outcome] = count
+    return counts
+
+
+def select_runs(scope: Scope, *extra: Any) -> Select[Any]:
+    """Runs with the names of what they refer to and their metrics, as columns."""
+    organization = TestRun.organization_id
+    ended = func.coalesce(TestRun.finished_at, func.now())
+    seconds = extract("epoch", ended - TestRun.started_at)
+    return (
+        scope.select(
+            *(TestRun.id, TestRun.project_id, TestRun.number, TestRun.kind, TestRun.status, TestRun.outcome),
+            *(TestRun.planned, TestRun.totals, TestRun.test_set_id, TestRun.endpoint_id, TestRun.created_at),
+            *(TestRun.started_at, TestRun.finished_at, TestRun.cancel_requested_at),
+            TestRun.endpoint_snapshot["name"].as_string().label("endpoint_name"),
+            TestSet.name.label("test_set_name"),
+            TestSetVersion.number.label("test_set_version"),
+            User.name.label("started_by_name"),
+            cast(seconds * 1000, Double).label("duration_ms"),
+            _metrics().label("metrics"),
+            *extra,
+        )
+        .join(TestSet, and_(TestSet.organization_id == organization, TestSet.id == TestRun.test_set_id))
+        .join(
+            TestSetVersion,
+            and_(TestSetVersion.organization_id == organization, TestSetVersion.id == TestRun.test_set_version_id),
+        )
+        .outerjoin(User, User.id == TestRun.started_by)
+    )
+
+
+def _metrics() -> Any:
+    """A run's metrics as a JSON array in their order; one that judges several requirements stands there once."""
+    chosen = (
+        select(RunMetric.metric_version_id, func.min(RunMetric.position).label("position"))
+        .where(RunMetric.organization_id == TestRun.organization_id, RunMetric.run_id == TestRun.id)
+        .group_by(RunMetric.metric_version_id)
+        .correlate(TestRun)
+        .lateral("chosen")
+    )
+    frozen = MetricVersion
+    pairs = {
+        "id": frozen.metric_id,
+        "version_id": frozen.id,
+        "name": frozen.name,
+        "evaluator": frozen.evaluator_key,
+        "revision": frozen.evaluator_revision,
+        "params": frozen.params,
+        "rule": frozen.rule,
+        "required": frozen.required,
+    }
+    listed = func.json_agg(aggregate_order_by(json_object(pairs), chosen.c.position))
+    return (
+        select(func.coalesce(listed, func.json_build_array()))
+        .select_from(frozen)
+        .join(chosen, chosen.c.metric_version_id == frozen.id)
+        .where(frozen.organization_id == TestRun.organization_id)
+        .correlate(TestRun)
+        .scalar_subquery()
+    )

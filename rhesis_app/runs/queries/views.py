@@ -1,0 +1,148 @@
+"""What a run looks like to pages and to the API."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from rhesis_app.kernel.permissions import Permission
+from rhesis_app.kernel.scope import Scope
+from rhesis_app.runs.rules import rate_of, totals_of
+from rhesis_app.scoring.stats import pass_rate
+from rhesis_app.sdk import Rate, Totals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassRate:
+    """passed / n as shares of 1 with a 95 % interval; nulls while nothing is decided. Not `final` while the run goes on."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    passed: int
+    n: int
+    excluded: int
+    final: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrozenSet:
+    """The test set of a run, in the version that was run."""
+
+    id: UUID
+    name: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedEndpoint:
+    """The endpoint of a run, under the name it had then."""
+
+    id: UUID
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrozenMetric:
+    """A metric as the run froze it; `id` is the metric, `version_id` its frozen state."""
+
+    id: UUID
+    version_id: UUID
+    name: str
+    evaluator: str
+    revision: int
+    params: dict[str, Any]
+    rule: dict[str, Any]
+    required: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunView:
+    """A run. `outcome` is none until something is decided; `duration_ms` runs until now while the run does."""
+
+    id: UUID
+    project_id: UUID
+    number: int
+    kind: str
+    status: str
+    outcome: str
+    totals: Totals
+    pass_rate: PassRate
+    test_set: FrozenSet
+    endpoint: AskedEndpoint
+    metrics: tuple[FrozenMetric, ...]
+    started_by: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    duration_ms: float | None
+    cancel_requested_at: datetime | None
+    can_cancel: bool
+    can_execute: bool
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing about it changes any more."""
+        return self.finished_at is not None
+
+
+def shown_rate(rate: Rate, *, is_final: bool) -> PassRate:
+    """A rate as it travels."""
+    return PassRate(
+        value=rate.value,
+        low=rate.low,
+        high=rate.high,
+        passed=rate.passed,
+        n=rate.n,
+        excluded=rate.excluded,
+        final=is_final,
+    )
+
+
+def rate_from(counts: Mapping[str, int], *, is_final: bool) -> PassRate:
+    """The rate of a part of a run from its results by outcome."""
+    excluded = counts.get("error", 0) + counts.get("unscored", 0)
+    rate = pass_rate(passed=counts.get("passed", 0), failed=counts.get("failed", 0), excluded=excluded)
+    return shown_rate(rate, is_final=is_final)
+
+
+def run_view(scope: Scope, row: Any, counts: Mapping[str, int]) -> RunView:
+    """A row of `select_runs` as it is shown; `counts` are its results by outcome, asked only while it runs."""
+    is_final = row.finished_at is not None
+    totals = Totals(**row.totals) if row.totals else totals_of(row.planned, counts, ended=is_final)
+    may_cancel = scope.may(Permission.RUN_CANCEL, project=row.project_id)
+    return RunView(
+        id=row.id,
+        project_id=row.project_id,
+        number=row.number,
+        kind=row.kind,
+        status=row.status,
+        outcome=row.outcome,
+        totals=totals,
+        pass_rate=shown_rate(rate_of(totals), is_final=is_final),
+        test_set=FrozenSet(id=row.test_set_id, name=row.test_set_name, version=row.test_set_version),
+        endpoint=AskedEndpoint(id=row.endpoint_id, name=row.endpoint_name),
+        metrics=tuple(_metric(found) for found in row.metrics),
+        started_by=row.started_by_name,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        duration_ms=row.duration_ms,
+        cancel_requested_at=row.cancel_requested_at,
+        can_cancel=may_cancel and not is_final and row.cancel_requested_at is None,
+        can_execute=scope.may(Permission.RUN_EXECUTE, project=row.project_id),
+    )
+
+
+def _metric(found: Mapping[str, Any]) -> FrozenMetric:
+    return FrozenMetric(
+        id=UUID(found["id"]),
+        version_id=UUID(found["version_id"]),
+        name=found["name"],
+        evaluator=found["evaluator"],
+        revision=found["revision"],
+        params=found["params"],
+        rule=found["rule"],
+        required=found["required"],
+    )

@@ -1,0 +1,41 @@
+"""Frozen metrics in words: what their rule asks for, and where it stands on the scale."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rhesis_app.authoring.rules.metrics import ends_of, rule_in_words, threshold_of
+from rhesis_app.kernel.registry import Registry
+from rhesis_app.scoring.rules import RuleError, parse_rule
+from rhesis_app.sdk import EvaluatorSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreScale:
+    """Where a score's bar begins and ends and where the rule's tick stands; None where there is nothing to draw."""
+
+    low: float | None = None
+    high: float | None = None
+    threshold: float | None = None
+
+
+def words_of(rule: Mapping[str, Any], spec: EvaluatorSpec | None = None) -> str:
+    """A stored rule, to be read after "needs"; without its evaluator the bound stands as it was stored."""
+    if spec is not None:
+        return rule_in_words(rule, spec.scale)
+    form, bound = next(iter(rule.items()), ("", ""))
+    if form == "labels":
+        return " or ".join(str(label) for label in bound)
+    return f"{form.replace('_', ' ')} {bound:g}" if isinstance(bound, int | float) else ""
+
+
+def scale_of(rule: Mapping[str, Any], evaluator: str, registry: Registry) -> ScoreScale:
+    """The bar that a score of this evaluator is drawn on."""
+    spec = registry.evaluators.get(evaluator)
+    if spec is None:
+        return ScoreScale()
+    low, high = ends_of(spec.scale)
+    try:
+        return ScoreScale(low=low, high=high, threshold=threshold_of(parse_rule(rule, spec.scale)))
+    except RuleError:  # the plugin changed its scale since the run
+        return ScoreScale()

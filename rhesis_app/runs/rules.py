@@ -1,0 +1,58 @@
+"""Pure decisions of runs: statuses, totals, how a run ends."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final
+
+from rhesis_app.scoring.outcome import Outcome
+from rhesis_app.scoring.stats import pass_rate
+from rhesis_app.sdk import Rate, Totals
+
+LEASE_S: Final = 60
+RENEW_S: Final = 15.0
+CLAIM_S: Final = 20.0
+SLOT_THREADS: Final = 64
+MAX_ATTEMPTS: Final = 3
+DEADLINE: Final = timedelta(hours=6)
+
+
+class RunStatus(StrEnum):
+    """Where a run is; the last four are final."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    PARTIAL = "partial"
+    ERRORED = "errored"
+    CANCELLED = "cancelled"
+
+
+FINAL: Final = frozenset({RunStatus.COMPLETED, RunStatus.PARTIAL, RunStatus.ERRORED, RunStatus.CANCELLED})
+
+
+def slots(limit: int) -> int:
+    """How many slices an endpoint's limit keeps busy at once."""
+    return max(1, -(-limit // SLOT_THREADS))
+
+
+def totals_of(planned: int, counts: Mapping[str, int], *, ended: bool) -> Totals:
+    """Totals from results counted by outcome; what has no result is pending, or cancelled once the run has ended."""
+    known = {str(outcome): counts.get(str(outcome), 0) for outcome in Outcome}
+    open_items = planned - sum(known.values())
+    return Totals(planned=planned, **known, **{"cancelled" if ended else "pending": open_items})
+
+
+def rate_of(totals: Totals) -> Rate:
+    """The pass rate with its interval; everything undecided counts as left out."""
+    excluded = totals.error + totals.unscored + totals.pending + totals.cancelled
+    return pass_rate(passed=totals.passed, failed=totals.failed, excluded=excluded)
+
+
+def final_status(totals: Totals) -> RunStatus:
+    """How a run with no open item ended."""
+    if totals.cancelled:
+        return RunStatus.CANCELLED
+    if totals.error == totals.planned:
+        return RunStatus.ERRORED
+    return RunStatus.PARTIAL if totals.error else RunStatus.COMPLETED

@@ -1,0 +1,1 @@
+"""The pure core: scores, verdicts, outcomes and statistics, without web, database or network."""

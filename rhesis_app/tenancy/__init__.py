@@ -1,0 +1,1 @@
+"""Organizations, users, roles and memberships: who belongs where, and what was done."""

@@ -1,0 +1,78 @@
+"""Rows of tenancy."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from rhesis_app.infra.orm import Base, Identified, Json, Stamped, TenantOwned, addressable, belongs_to
+
+
+class Organization(Identified, Stamped, Base):
+    """A tenant; owns everything below."""
+
+    __tablename__ = "organization"
+    name: Mapped[str]
+    slug: Mapped[str] = mapped_column(unique=True)
+    settings: Mapped[Json] = mapped_column(default=dict, server_default=text("'{}'"))
+
+
+class User(Identified, Stamped, Base):
+    """A person; may belong to many organizations. The password's hash lives in a table the app cannot read."""
+
+    __tablename__ = "app_user"
+    email: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    is_active: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
+    epoch: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    theme: Mapped[str] = mapped_column(default="auto", server_default="auto")
+    last_login_at: Mapped[datetime | None]
+
+
+class UserPassword(Base):
+    """The argon2id hash, reached only through `find_login` and `set_password`."""
+
+    __tablename__ = "user_password"
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("app_user.id", ondelete="CASCADE"), primary_key=True)
+    password_hash: Mapped[str]
+    changed_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Role(Identified, Stamped, TenantOwned, Base):
+    """A named set of permissions; a built-in one takes them from code."""
+
+    __tablename__ = "role"
+    __table_args__ = (addressable(), UniqueConstraint("organization_id", "name"))
+    name: Mapped[str]
+    permissions: Mapped[list[str]] = mapped_column(default=list, server_default=text("'{}'"))
+    is_builtin: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+
+
+class Membership(Identified, Stamped, TenantOwned, Base):
+    """A user's place in an organization."""
+
+    __tablename__ = "membership"
+    __table_args__ = (
+        addressable(),
+        UniqueConstraint("organization_id", "user_id"),
+        belongs_to("role_id", "role"),
+        Index("ix_membership_user_id", "user_id"),
+    )
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("app_user.id", ondelete="RESTRICT"))
+    role_id: Mapped[UUID]
+
+
+class AuditEntry(Identified, TenantOwned, Base):
+    """Who did what to what; only ever added."""
+
+    __tablename__ = "audit_entry"
+    __table_args__ = (Index("ix_audit_entry_organization_id_id", "organization_id", "id"),)
+    user_id: Mapped[UUID | None]
+    actor_kind: Mapped[str]
+    action: Mapped[str]
+    object_type: Mapped[str]
+    object_id: Mapped[UUID | None]
+    facts: Mapped[Json] = mapped_column(default=dict, server_default=text("'{}'"))
+    ip: Mapped[str | None]
+    at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -1,0 +1,50 @@
+"""Request ids, the content security policy and the other headers of every response."""
+
+import base64
+import os
+import re
+
+from flask import Flask, Response, g, request
+
+from rhesis_app.infra.config import Settings
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_POLICY = (
+    "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_SWAGGER = (
+    "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_FIXED = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "X-Frame-Options": "DENY",
+}
+
+
+def register_headers(app: Flask, settings: Settings) -> None:
+    """Give every request an id and a nonce, and every response its headers."""
+
+    @app.before_request
+    def _begin() -> None:
+        given = request.headers.get("X-Request-ID", "")
+        g.request_id = given if _REQUEST_ID.fullmatch(given) else os.urandom(8).hex()
+        g.nonce = base64.b64encode(os.urandom(16)).decode()
+
+    @app.after_request
+    def _finish(response: Response) -> Response:
+        policy = _SWAGGER if request.path == "/api/docs" else _POLICY
+        response.headers.setdefault("Content-Security-Policy", policy.format(nonce=g.get("nonce", "")))
+        for name, value in _FIXED.items():
+            response.headers.setdefault(name, value)
+        if settings.secure_cookies:
+            response.headers.setdefault("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
+        if request.endpoint != "static":
+            response.headers.setdefault("Cache-Control", "no-store")
+        response.headers["X-Request-ID"] = g.get("request_id", "")
+        return response

@@ -1,0 +1,67 @@
+"""Rate limits per credential or address, in Redis; while Redis is away each process counts for itself, to a quarter."""
+
+import hashlib
+import ipaddress
+from typing import Any
+
+from flask import Flask, Response, request
+from flask_limiter import Limiter, RequestLimit
+
+from rhesis_app.infra.config import Settings
+from rhesis_app.kernel.errors import TooMany
+
+_PATIENCE: dict[str, Any] = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5}
+_EXEMPT = frozenset({"static", "health.live", "health.ready", "health.health", "health.metrics"})
+
+
+def register_limits(app: Flask, settings: Settings, cookie_name: str) -> Limiter:
+    """Limit every route but static files and health; headers say how much is left."""
+
+    def credential() -> str:
+        return request.headers.get("Authorization", "") or request.cookies.get(cookie_name, "")
+
+    def who() -> str:
+        held = credential()
+        return (
+            f"c:{hashlib.sha256(held.encode()).hexdigest()[:24]}" if held else f"a:{address_group(request.remote_addr)}"
+        )
+
+    def allowed() -> str:
+        most = settings.rate_limit_token if credential() else settings.rate_limit_anonymous
+        away = limiter._storage_dead  # noqa: SLF001 the extension has no public word for it
+        return f"{max(1, most // 4 if away else most)} per minute"
+
+    limiter = Limiter(
+        key_func=who,
+        app=app,
+        default_limits=[allowed],
+        default_limits_exempt_when=lambda: request.endpoint in _EXEMPT,
+        headers_enabled=True,
+        storage_uri=_storage(settings.redis_url),
+        storage_options=_PATIENCE,
+        strategy="fixed-window",
+        in_memory_fallback_enabled=True,
+        key_prefix="limit",
+        on_breach=_refuse,
+    )
+    return limiter
+
+
+def address_group(address: str | None) -> str:
+    """What counts as one address: all of an IPv4 address, the /64 of an IPv6 one."""
+    try:
+        parsed = ipaddress.ip_address(address or "")
+    except ValueError:
+        return "unknown"
+    return str(parsed) if parsed.version == 4 else str(ipaddress.ip_network((parsed, 64), strict=False))
+
+
+def _refuse(breached: RequestLimit) -> Response | None:
+    raise TooMany(
+        f"More than {breached.limit.amount} requests a minute. Wait as long as Retry-After says, then go on.",
+        retry_after_s=60,
+    )
+
+
+def _storage(redis_url: str) -> str:
+    return f"redis+{redis_url}" if redis_url.startswith("unix://") else redis_url

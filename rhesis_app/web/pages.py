@@ -1,0 +1,94 @@
+"""Rendering pages inside the layout, and the sentences shown once after a redirect."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from flask import Response, current_app, flash, g, get_flashed_messages, render_template
+from flask_jwt_extended import get_jwt
+
+from rhesis_app.kernel.permissions import Permission
+from rhesis_app.kernel.scope import Scope
+from rhesis_app.web.scope import current_identity, current_scope
+from rhesis_app.web.shell import BareShell, Flash, ProjectLink, Shell
+
+
+class ProjectWords(Protocol):
+    """What the layout needs of a project."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def slug(self) -> str: ...
+
+
+ListProjects = Callable[[Scope], tuple[ProjectLink, ...]]
+
+
+def render_page(
+    template: str, *, section: str = "", project: ProjectWords | None = None, status: int = 200, **views: Any
+) -> Response:
+    """A page in the layout; `section` is the current entry of the navigation, `views` go to the template by name."""
+    return Response(render_template(template, shell=_shell(section, project), **views), status=status)
+
+
+def render_bare(template: str, *, status: int = 200, **views: Any) -> Response:
+    """A page without navigation: sign-in, first start."""
+    return Response(
+        render_template(template, shell=BareShell(nonce=g.nonce, flashes=_flashes()), **views), status=status
+    )
+
+
+def render_fragment(template: str, *, status: int = 200, **views: Any) -> Response:
+    """A fragment on its own: the same file the page includes."""
+    return Response(render_template(template, csrf_token=csrf_token(), **views), status=status)
+
+
+def say(text: str, *, kind: str = "passed", undo_url: str = "") -> None:
+    """A sentence for the next page that is rendered."""
+    flash({"text": text, "undo_url": undo_url}, kind)  # type: ignore[arg-type]
+
+
+def csrf_token() -> str:
+    """The token that this session's forms and HTMX requests carry; empty where nobody is signed in."""
+    return str(get_jwt().get("csrf", "")) if g.get("identity") is not None and g.get("by_cookie") else ""
+
+
+def safe_next(target: str | None, default: str = "/") -> str:
+    """An address of ours to go on to; anything that could lead elsewhere becomes `default`."""
+    if (
+        not target
+        or not target.startswith("/")
+        or target.startswith(("//", "/\\"))
+        or any(c in target for c in "\r\n\t\\")
+    ):
+        return default
+    parts = urlsplit(target)
+    return default if parts.scheme or parts.netloc else target
+
+
+def _shell(section: str, project: ProjectWords | None) -> Shell:
+    identity, scope = current_identity(), current_scope()
+    list_projects: ListProjects = current_app.extensions["rhesis_projects"]
+    return Shell(
+        organization_name=identity.organization_name,
+        user_name=identity.user_name,
+        user_email=identity.user_email,
+        role=identity.role_name,
+        nonce=g.nonce,
+        csrf_token=csrf_token(),
+        theme=identity.theme,  # type: ignore[arg-type]
+        project=ProjectLink(name=project.name, slug=project.slug) if project else None,
+        projects=list_projects(scope),
+        section=section,
+        flashes=_flashes(),
+        can_create_project=scope.may(Permission.PROJECT_WRITE),
+        can_manage_tokens=scope.may(Permission.TOKEN_MANAGE),
+        can_read_plugins=scope.may(Permission.PLUGIN_READ),
+    )
+
+
+def _flashes() -> tuple[Flash, ...]:
+    messages: list[tuple[str, Any]] = get_flashed_messages(with_categories=True)  # type: ignore[assignment]
+    return tuple(Flash(kind=kind, **said) for kind, said in messages)  # type: ignore[arg-type]

@@ -1,0 +1,54 @@
+"""The Jinja environment: strict, escaped everywhere, with the filters, charts and versioned asset addresses."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from flask import Flask, has_request_context, request
+from jinja2 import StrictUndefined
+
+from rhesis_app.web import charts, filters
+from rhesis_app.web.json_tree import json_tree
+
+
+def fingerprints(folder: Path) -> dict[str, str]:
+    """A short content hash for every file under `folder`, by its relative path."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()[:10]
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def asset_address(prefix: str, versions: Mapping[str, str]) -> Callable[[str], str]:
+    """Make `asset(path)`: the address of a static file with its version, so that it may be cached for ever.
+
+    Fonts carry none: the style sheet names them without, and one font under two addresses would be loaded twice.
+    A name that does not exist raises LookupError when the page is rendered.
+    """
+    addresses = {
+        path: f"{prefix}/{path}" if path.startswith("fonts/") else f"{prefix}/{path}?v={version}"
+        for path, version in versions.items()
+    }
+
+    def asset(path: str) -> str:
+        if path not in addresses:
+            raise LookupError(f"There is no static file {path!r}.")
+        mounted_at = request.script_root if has_request_context() else ""
+        return mounted_at + addresses[path]
+
+    return asset
+
+
+def configure_templates(app: Flask) -> None:
+    """Set up `app.jinja_env`. The app's static folder is read here once."""
+    environment = app.jinja_env
+    environment.undefined = StrictUndefined
+    environment.autoescape = True
+    environment.trim_blocks = True
+    environment.lstrip_blocks = True
+    environment.filters.update(filters.FILTERS)
+    versions = fingerprints(Path(app.static_folder)) if app.static_folder else {}
+    environment.globals.update(
+        charts.GLOBALS, json_tree=json_tree, asset=asset_address(app.static_url_path or "", versions)
+    )

@@ -1,0 +1,104 @@
+"""The worker: the one function RQ ever calls, and the process that calls it."""
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from uuid import UUID
+
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue, Worker
+from rq.serializers import JSONSerializer
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from rhesis_app.infra.config import Settings
+from rhesis_app.infra.db import check_role, private_engine
+from rhesis_app.infra.embedded.leash import die_with_parent
+from rhesis_app.infra.rq_queue import RqQueue, connect_redis
+from rhesis_app.infra.runtime import Runtime
+from rhesis_app.kernel.actor import Actor
+from rhesis_app.runs.actions.sweep import sweep
+
+_SWEEP_S = 10.0
+_SWEEPER_LOCK = 7265736974
+_log = logging.getLogger(__name__)
+_held: list[Runtime] = []
+
+
+def perform(name: str, organization_id: str, ids: Mapping[str, str]) -> None:
+    """Run a registered job for an organization, with the permissions the job declares in code; Redis is not trusted."""
+    host = _held[0]
+    spec = host.jobs[name]
+    die_with_parent()
+    host.after_fork()
+    actor = Actor.system(UUID(organization_id), spec.permissions)
+    with host.open_scope(actor) as scope:
+        spec.perform(host, scope, dict(ids))
+
+
+class SlimWorker(Worker):
+    """RQ's worker without the parts that would run anything but our one function."""
+
+    def request_stop(self, signum, frame):  # type: ignore[no-untyped-def]
+        """Pass a deploy's SIGTERM on: RQ itself would let the slice run to its end without telling it."""
+        if self.horse_pid:
+            with suppress(ProcessLookupError):
+                os.kill(self.horse_pid, signal.SIGTERM)
+        super().request_stop(signum, frame)
+
+    def execute_job(self, job, queue):  # type: ignore[no-untyped-def]
+        """Refuse what is not ours before it is imported."""
+        if job.func_name != "rhesis_app.worker.perform" or not job.args or job.args[0] not in _held[0].jobs:
+            _log.error("a job of an unknown name was dropped")
+            job.delete()
+            return
+        super().execute_job(job, queue)
+
+
+def work(host: Runtime, queue_name: str, *, burst: bool = False) -> None:
+    """Perform the jobs of one queue until told to stop; a thread beside it sweeps."""
+    check_role(host.engine)
+    _held[:] = [host]
+    host.engine.dispose()
+    if not burst:
+        threading.Thread(target=sweep_for_ever, args=(host.settings, host), name="sweeper", daemon=True).start()
+    while True:
+        try:
+            patient = Redis.from_url(host.settings.redis_url)  # waiting for a job takes longer than a page may wait
+            queue = Queue(queue_name, connection=patient, serializer=JSONSerializer)
+            worker = SlimWorker([queue], connection=patient, serializer=JSONSerializer, worker_ttl=60)
+            worker.work(burst=burst, with_scheduler=False, logging_level="WARNING")
+        except RedisError:
+            _log.warning("Redis is away; trying again in two seconds")
+            time.sleep(2)
+        else:
+            return
+
+
+def sweep_for_ever(settings: Settings, host: Runtime, stop: threading.Event | None = None) -> None:
+    """Sweep every ten seconds while this process is the leader; connections of its own, so that forks share none."""
+    ended = stop or threading.Event()
+    engine = private_engine(settings)
+    mine = Runtime(
+        settings=settings,
+        engine=engine,
+        registry=host.registry,
+        queue=RqQueue(connect_redis(settings.redis_url), host.jobs),
+        door=host.door,
+        secrets=host.secrets,
+        audit=host.audit,
+        jobs=host.jobs,
+    )
+    while not ended.is_set():
+        try:
+            with engine.connect() as connection:
+                if connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _SWEEPER_LOCK}).scalar_one():
+                    sweep(mine)
+        except SQLAlchemyError:
+            _log.warning("the sweeper could not reach the database; trying again")
+        ended.wait(_SWEEP_S)

@@ -1,0 +1,187 @@
+"""nginx.conf and the gunicorn configuration as they are, in front of an application that says what reached it."""
+
+import http.client
+import json
+import shutil
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rhesis_app.infra.supervise import ChildSpec, Supervisor, program
+
+NGINX = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/opt/homebrew/bin:/usr/local/bin")
+pytestmark = [pytest.mark.integration, pytest.mark.skipif(NGINX is None, reason="nginx is not installed")]
+ROOT = Path(__file__).parents[3]
+
+ECHO = """
+import json
+calls = 0
+class Runtime:
+    forks = 0
+    def after_fork(self): self.forks += 1
+class App:
+    extensions = {"rhesis": Runtime()}
+    def __call__(self, environ, start):
+        global calls
+        calls += 1
+        environ["wsgi.input"].read()
+        seen = {name: str(value) for name, value in environ.items()}
+        seen |= {"calls": calls, "forks": self.extensions["rhesis"].forks}
+        kind = "text/css" if environ["PATH_INFO"].startswith("/static/") else "application/json"
+        start("200 OK", [("Content-Type", kind), ("Cache-Control", "no-cache"), ("X-App", "1")])
+        return [json.dumps(seen).encode(), b" " * 2000]
+app = App()
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as trial:
+        trial.bind(("127.0.0.1", 0))
+        return int(trial.getsockname()[1])
+
+
+class Front:
+    """Asks one server; each answer is (status, headers, body)."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    def ask(
+        self, path: str, headers: dict[str, str] | None = None, body: bytes | None = None
+    ) -> tuple[int, dict[str, str], bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request("POST" if body is not None else "GET", path, body=body, headers=headers or {})
+            answer = connection.getresponse()
+            return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+        finally:
+            connection.close()
+
+    def seen(self, path: str, headers: dict[str, str] | None = None) -> dict[str, str]:
+        seen: dict[str, str] = json.loads(self.ask(path, headers)[2])
+        return seen
+
+    def answers(self) -> bool:
+        try:
+            return self.ask("/")[0] == 200
+        except OSError:
+            return False
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """Where nginx writes. Started by root it works as nobody, who could not enter a directory of pytest's."""
+    with tempfile.TemporaryDirectory(prefix="rhesis-nginx-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.fixture(scope="module")
+def ports(folder: Path) -> Iterator[tuple[int, int]]:
+    """gunicorn's and nginx's, both running."""
+    (folder / "echo_app.py").write_text(ECHO)
+    behind, front = free_port(), free_port()
+    text = (ROOT / "nginx.conf").read_text()
+    for old, new in (("127.0.0.1:8080", f"127.0.0.1:{behind}"), ("listen 8088;", f"listen 127.0.0.1:{front};")):
+        assert text.count(f"server {old}" if ":" in old else old) == 1
+        text = text.replace(old, new)
+    (folder / "nginx.conf").write_text(text)
+    web = [sys.executable, "-m", "gunicorn", "-c", "python:rhesis_app.infra.gunicorn_conf", "echo_app:app"]
+    env = {"PYTHONPATH": f"{folder}:{ROOT}", "RHESIS_BIND": f"127.0.0.1:{behind}", "RHESIS_WEB_WORKERS": "1"}
+    supervisor = Supervisor(grace_s=5)
+    supervisor.add(ChildSpec("web", program(web, env)))
+    supervisor.add(ChildSpec("nginx", program([str(NGINX), "-p", str(folder), "-c", str(folder / "nginx.conf")])))
+    with supervisor:
+        while not (Front(front).answers() and supervisor.watch(0.02)):
+            assert supervisor.watch(0.02)
+            assert supervisor.deaths("web") + supervisor.deaths("nginx") == 0
+        yield behind, front
+
+
+@pytest.fixture
+def nginx(ports: tuple[int, int]) -> Front:
+    return Front(ports[1])
+
+
+@pytest.fixture
+def gunicorn(ports: tuple[int, int]) -> Front:
+    return Front(ports[0])
+
+
+CLAIMS = {
+    "X-Forwarded-For": "6.6.6.6",
+    "X-Forwarded-Proto": "https",
+    "X-Forwarded-Host": "evil.example",
+    "X-Forwarded-Prefix": "/evil",
+    "X-Real-IP": "6.6.6.6",
+    "Forwarded": "for=6.6.6.6",
+}
+
+
+def test_what_a_client_claims_about_itself_is_dropped(nginx: Front) -> None:
+    seen = nginx.seen("/", CLAIMS | {"Host": "rhesis.example:8443"})
+    assert seen["HTTP_X_FORWARDED_FOR"] == "127.0.0.1"
+    assert seen["HTTP_X_FORWARDED_PROTO"] == "http"
+    assert seen["HTTP_X_FORWARDED_HOST"] == seen["HTTP_HOST"] == "rhesis.example:8443"
+    assert not {"HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_X_FORWARDED_PREFIX"} & set(seen)
+
+
+def test_gunicorn_alone_believes_nobody_about_the_scheme(gunicorn: Front) -> None:
+    seen = gunicorn.seen("/", {"X-Forwarded-Proto": "https", "SCRIPT_NAME": "/evil", "X_Forwarded_For": "6.6.6.6"})
+    assert seen["wsgi.url_scheme"] == "http"
+    assert seen["SCRIPT_NAME"] == ""
+    assert "HTTP_X_FORWARDED_FOR" not in seen
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/metrics/", "//metrics", "/%6detrics", "/x/../metrics", "/metrics?a=1"])
+def test_figures_are_not_for_the_outside(nginx: Front, path: str) -> None:
+    status, headers, _ = nginx.ask(path)
+    assert status == 403
+    assert "x-app" not in headers
+
+
+def test_figures_stay_reachable_inside(gunicorn: Front) -> None:
+    assert gunicorn.ask("/metrics")[0] == 200
+
+
+def test_a_body_past_the_limit_never_reaches_the_application(nginx: Front) -> None:
+    assert nginx.ask("/", body=b"x" * 11_000_000)[0] == 200
+    status, headers, _ = nginx.ask("/", {"Content-Length": str(13 * 1024 * 1024)}, body=b"")
+    assert status == 413
+    assert "x-app" not in headers
+
+
+def test_nobody_learns_a_version(nginx: Front, gunicorn: Front) -> None:
+    assert nginx.ask("/")[1]["server"] == "nginx"
+    assert nginx.ask("/metrics")[1]["server"] == "nginx"
+    assert not any(character.isdigit() for character in gunicorn.ask("/")[1].get("server", ""))
+
+
+def test_versioned_files_are_kept_and_others_are_asked_again(nginx: Front) -> None:
+    first, again = nginx.ask("/static/a.css?v=1"), nginx.ask("/static/a.css?v=1")
+    assert first[2] == again[2]
+    assert again[1]["cache-control"] == "public, max-age=31536000, immutable"
+    plain, anew = nginx.ask("/static/a.css"), nginx.ask("/static/a.css")
+    assert json.loads(plain[2])["calls"] < json.loads(anew[2])["calls"]
+    assert anew[1]["cache-control"] == "no-cache"
+
+
+def test_pages_with_a_session_are_not_compressed_and_files_are(nginx: Front) -> None:
+    squeezed = {"Accept-Encoding": "gzip"}
+    assert nginx.ask("/static/z.css?v=2", squeezed)[1].get("content-encoding") == "gzip"
+    assert nginx.ask("/api/v1/x", squeezed)[1].get("content-encoding") == "gzip"
+    assert "content-encoding" not in nginx.ask("/p/x/", squeezed)[1]
+
+
+def test_an_address_line_past_the_limit_is_refused(gunicorn: Front, nginx: Front) -> None:
+    assert gunicorn.ask("/?" + "a" * 8000)[0] == 200
+    assert 400 <= gunicorn.ask("/?" + "a" * 9000)[0] < 500
+    assert 400 <= nginx.ask("/?" + "a" * 9000)[0] < 500
+
+
+def test_each_worker_is_told_that_it_was_forked(gunicorn: Front) -> None:
+    assert str(gunicorn.seen("/")["forks"]) == "1"

@@ -1,0 +1,55 @@
+"""What the layout is told."""
+
+from dataclasses import replace
+
+import pytest
+
+from rhesis_app.web.shell import ProjectLink, Shell, initials_of
+
+SHELL = Shell(
+    organization_name="Meridian",
+    user_name="Ines Caldera",
+    user_email="ines@m.example",
+    role="Admin",
+    nonce="n",
+    csrf_token="c",
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "letters"),
+    [
+        ("Ines Caldera", "IC"),
+        ("Ana María de la Vega", "AV"),
+        ("ben", "B"),
+        ("(x) Øster", "Ø"),
+        ("", "?"),
+        ("élan", "É"),
+    ],
+)
+def test_initials(name: str, letters: str) -> None:
+    assert initials_of(name) == letters
+
+
+def test_without_a_name_the_address_gives_the_initials() -> None:
+    assert replace(SHELL, user_name="").initials == "I"
+
+
+def test_outside_a_project_there_is_no_project_navigation() -> None:
+    assert SHELL.groups == ()
+    inside = replace(SHELL, project=ProjectLink(name="P", slug="p"))
+    assert [entry.key for group in inside.groups for entry in group.entries] == [
+        "overview",
+        "runs",
+        "requirements",
+        "tests",
+        "test_sets",
+        "metrics",
+        "endpoints",
+    ]
+
+
+def test_settings_that_may_not_be_opened_are_not_shown() -> None:
+    assert SHELL.settings == ()
+    assert [entry.key for entry in replace(SHELL, can_manage_tokens=True).settings] == ["tokens"]
+    assert [entry.key for entry in replace(SHELL, can_read_plugins=True).settings] == ["plugins"]
