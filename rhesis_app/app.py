@@ -11,6 +11,8 @@ from rhesis_app.auth.guard import register_guard
 from rhesis_app.authoring.api import evaluators as evaluators_api
 from rhesis_app.authoring.api import metrics as metrics_api
 from rhesis_app.authoring.api import requirements as requirements_api
+from rhesis_app.authoring.pages import metrics as metrics_pages
+from rhesis_app.authoring.pages import requirements as requirements_pages
 from rhesis_app.infra.config import Settings, read_environment, settings_from
 from rhesis_app.infra.crypto import SecretBox
 from rhesis_app.infra.db import attach_database
@@ -24,6 +26,7 @@ from rhesis_app.kernel.jobs import collect_jobs
 from rhesis_app.projects import api as projects_api
 from rhesis_app.projects import pages as projects_pages
 from rhesis_app.projects.queries import list_project_links
+from rhesis_app.runs import jobs as runs_jobs
 from rhesis_app.tenancy import api as plugins_api
 from rhesis_app.tenancy import pages as plugins_pages
 from rhesis_app.tenancy.actions import write_audit
@@ -38,7 +41,7 @@ from rhesis_app.web.templating import configure_templates
 from rhesis_app.web.tokens import cookie_name, register_tokens
 
 # In the order of the product: auth, tenancy, projects, endpoints, tests, runs.
-PAGES: tuple[ModuleType, ...] = (auth_pages, plugins_pages, projects_pages)
+PAGES: tuple[ModuleType, ...] = (auth_pages, plugins_pages, projects_pages, requirements_pages, metrics_pages)
 APIS: tuple[ModuleType, ...] = (
     auth_api,
     plugins_api,
@@ -47,7 +50,7 @@ APIS: tuple[ModuleType, ...] = (
     evaluators_api,
     metrics_api,
 )
-JOBS: tuple[ModuleType, ...] = ()
+JOBS: tuple[ModuleType, ...] = (runs_jobs,)
 
 
 def create_app(settings: Settings | None = None) -> Flask:

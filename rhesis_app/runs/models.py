@@ -49,7 +49,7 @@ class TestRun(Identified, Stamped, TenantOwned, Base):
     planned: Mapped[int]
     status: Mapped[str] = mapped_column(default="queued", server_default="queued")
     outcome: Mapped[str] = mapped_column(default="none", server_default="none")
-    totals: Mapped[Any] = mapped_column(JSONB(none_as_null=True), default=None)
+    totals: Mapped[Any] = mapped_column(JSONB(none_as_null=True), nullable=True, default=None)
     idempotency_key: Mapped[str | None]
     idempotency_body: Mapped[str | None]
     started_by: Mapped[UUID | None] = mapped_column(ForeignKey("app_user.id", ondelete="SET NULL"))
@@ -130,8 +130,8 @@ class TestResult(TenantOwned, Base):
     error_code: Mapped[str | None]
     error_detail: Mapped[str | None]
     attempts: Mapped[int]
-    request: Mapped[Any] = mapped_column(JSONB(none_as_null=True), default=None)
-    response: Mapped[Any] = mapped_column(JSONB(none_as_null=True), default=None)
+    request: Mapped[Any] = mapped_column(JSONB(none_as_null=True), nullable=True, default=None)
+    response: Mapped[Any] = mapped_column(JSONB(none_as_null=True), nullable=True, default=None)
     output: Mapped[str | None]
     context: Mapped[list[str]] = mapped_column(default=list, server_default=text("'{}'"))
     tool_calls: Mapped[list[Json]] = mapped_column(default=list, server_default=text("'[]'"))

@@ -155,7 +155,7 @@ def freeze_metrics(scope: Scope, registry: Registry, metric_ids: Sequence[UUID])
         query = scope.select(version.metric_id, version.id).where(
             tuple_(version.metric_id, version.content_hash).in_(list(keys.items()))
         )
-        found: dict[UUID, UUID] = dict(session.execute(query).tuples().all()) if keys else {}
+        found: dict[UUID, UUID] = dict(session.execute(query).all()) if keys else {}
     return {metric_id: found[metric_id] for metric_id in dict.fromkeys(metric_ids)}
 
 

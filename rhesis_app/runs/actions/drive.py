@@ -1,5 +1,6 @@
 """One slice of a run: claim, ask from threads, write batches from the main thread, give way, end."""
 
+import logging
 import queue
 import random
 import threading
@@ -12,6 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import func, text, update
 
+from rhesis_app.endpoints.actions.exchange import Exchange
 from rhesis_app.endpoints.rules.retry import retry_decision
 from rhesis_app.kernel.ids import new_id
 from rhesis_app.kernel.scope import Scope
@@ -21,6 +23,9 @@ from rhesis_app.runs.actions.finish import Answer, Holder, Later, finish, give_b
 from rhesis_app.runs.actions.plan import Parts, Plan, answer_item, load_plan
 from rhesis_app.runs.models import TestRun
 from rhesis_app.runs.rules import CLAIM_S, LEASE_S, RENEW_S, SLOT_THREADS
+from rhesis_app.scoring.outcome import Outcome
+
+_log = logging.getLogger(__name__)
 
 _BATCH: Final = 50
 _GATHER_S: Final = 0.02
@@ -149,7 +154,12 @@ def _exchange(held: _Slice, pool: ThreadPoolExecutor, answers: list[Answer]) -> 
 
 
 def _ask(held: _Slice, item: Item) -> None:
-    held.answers.put(answer_item(held.plan, item))
+    try:
+        held.answers.put(answer_item(held.plan, item))
+    except Exception:  # an answer that never came would hold the slice for ever
+        _log.exception("asking failed on our side")
+        exchange = Exchange(request={}, error_code="worker_lost", error_detail="The worker failed on its own side while asking.")
+        held.answers.put(Answer(item=item, exchange=exchange, outcome=Outcome.ERROR))
 
 
 def _request(held: _Slice, free: int) -> ClaimRequest:

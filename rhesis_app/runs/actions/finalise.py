@@ -3,16 +3,13 @@
 from dataclasses import asdict
 from uuid import UUID
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import Exists, exists, func, select, update
 
 from rhesis_app.kernel.scope import Scope
-from rhesis_app.runs.models import TestResult, TestRun
+from rhesis_app.runs.models import TestResult, TestRun, WorkItem
 from rhesis_app.runs.rules import final_status, totals_of
 from rhesis_app.scoring.outcome import run_outcome
 
-_OPEN = text(
-    "EXISTS (SELECT 1 FROM work_item w WHERE w.organization_id = test_run.organization_id AND w.run_id = test_run.id)"
-)
 
 
 def finalise_run(scope: Scope, run_id: UUID) -> bool:
@@ -31,7 +28,7 @@ def finalise_run(scope: Scope, run_id: UUID) -> bool:
         totals = totals_of(row.planned, counts, ended=True)
         ended = session.execute(
             update(TestRun)
-            .where(TestRun.organization_id == scope.organization_id, TestRun.id == run_id, ~_OPEN)
+            .where(TestRun.organization_id == scope.organization_id, TestRun.id == run_id, ~_open_items())
             .values(
                 status=final_status(totals),
                 outcome=run_outcome(passed=totals.passed, failed=totals.failed),
@@ -46,3 +43,7 @@ def finalise_run(scope: Scope, run_id: UUID) -> bool:
         scope.record("run.finish", "test_run", run_id, number=row.number)
         scope.enqueue("runs.announce", run_id=run_id)
         return True
+
+
+def _open_items() -> Exists:
+    return exists().where(WorkItem.organization_id == TestRun.organization_id, WorkItem.run_id == TestRun.id)

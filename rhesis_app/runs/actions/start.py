@@ -72,7 +72,7 @@ def start_run(scope: Scope, registry: Registry, new: NewRun) -> UUID:
         return earlier
     try:
         return _accept(scope, registry, new, test_set)
-    except IntegrityError as error:  # the same key arrived twice at once: the other one won
+    except IntegrityError as error:  # the same key arrived twice at once, and the other one won
         winner = _earlier(scope, new)
         if winner is None:
             raise Conflict("This run collides with a change made meanwhile. Try again.") from error

@@ -41,9 +41,7 @@ def _finalise(host: Host, row: Mapping[str, Any]) -> int:
 
 def _ring(host: Host, row: Mapping[str, Any]) -> int:
     with host.open_scope(Actor.system(row["organization_id"])) as scope:
-        run = scope.session.get(TestRun, row["run_id"])
-        if run is None:
-            return 0
+        run = scope.get(TestRun, row["run_id"])
         snapshot = run.endpoint_snapshot
         ring(scope, run.id, int(snapshot["max_concurrency"]), int(snapshot["timeout_s"]))
     return 1

@@ -1,11 +1,10 @@
 """Where a run passes and fails: by requirement and by metric, one statement each."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, func
+from sqlalchemy import RowMapping, and_, func
 
 from rhesis_app.authoring.models import MetricVersion, Requirement
 from rhesis_app.kernel.scope import Scope
@@ -64,18 +63,18 @@ def by_requirement(scope: Scope, run_id: UUID) -> tuple[RequirementRate, ...]:
         .join(counted, counted.c.id == TestRun.id)
         .outerjoin(
             Requirement,
-            and_(
-                Requirement.organization_id == counted.c.organization_id, Requirement.id == counted.c.requirement_id
-            ),
+            and_(Requirement.organization_id == counted.c.organization_id, Requirement.id == counted.c.requirement_id),
         )
     )
-    found = [_requirement(row._mapping) for row in scope.session.execute(query)]
+    found = [_requirement(row) for row in scope.session.execute(query).mappings()]
     return tuple(sorted(found, key=lambda one: (*_worst(one.rate), one.name or "~")))
 
 
 def by_metric(scope: Scope, run_id: UUID) -> tuple[MetricRate, ...]:
     """Rates of a run by metric, worst first; a metric that has judged nothing yet is there with n = 0."""
-    counts = [func.count().filter(Evaluation.verdict == verdict, Evaluation.applicable).label(verdict) for verdict in OUTCOMES]
+    counts = [
+        func.count().filter(Evaluation.verdict == verdict, Evaluation.applicable).label(verdict) for verdict in OUTCOMES
+    ]
     counted = (
         scope.select(Evaluation.metric_version_id, *counts)
         .add_columns(func.count().filter(~Evaluation.applicable).label("not_applicable"))
@@ -97,7 +96,7 @@ def by_metric(scope: Scope, run_id: UUID) -> tuple[MetricRate, ...]:
         .where(TestRun.id == run_id)
         .distinct()
     )
-    found = [_metric(row._mapping) for row in scope.session.execute(query)]
+    found = [_metric(row) for row in scope.session.execute(query).mappings()]
     return tuple(sorted(found, key=lambda one: (*_worst(one.rate), one.name)))
 
 
@@ -112,23 +111,23 @@ def outcomes_of(rates: Iterable[RequirementRate]) -> dict[str, int]:
     return totals
 
 
-def _requirement(row: Mapping[str, Any]) -> RequirementRate:
+def _requirement(row: RowMapping) -> RequirementRate:
     return RequirementRate(
         requirement_id=row["requirement_id"],
         name=row["requirement"],
-        rate=rate_from(row, is_final=row["is_final"]),
+        rate=rate_from({name: row[name] for name in OUTCOMES}, is_final=row["is_final"]),
         error=row["error"],
         unscored=row["unscored"],
     )
 
 
-def _metric(row: Mapping[str, Any]) -> MetricRate:
+def _metric(row: RowMapping) -> MetricRate:
     return MetricRate(
         metric_id=row["metric_id"],
         version_id=row["version_id"],
         name=row["name"],
         required=row["required"],
-        rate=rate_from(row, is_final=row["is_final"]),
+        rate=rate_from({name: row[name] for name in OUTCOMES}, is_final=row["is_final"]),
         error=row["error"],
         unscored=row["unscored"],
         not_applicable=row["not_applicable"],

@@ -1,10 +1,11 @@
 """Lists of a run's results: what needs a look first, filtered and in keyset pages."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Integer, Select, and_, case, exists, func, literal, or_, text
+from sqlalchemy import Integer, Select, and_, case, exists, func, literal, or_
 from sqlalchemy.orm import InstrumentedAttribute
 
 from rhesis_app.authoring.models import MetricVersion, Requirement, TestVersion
@@ -17,7 +18,6 @@ from rhesis_app.runs.queries.runs import one_run
 
 _RANKS = {"failed": 0, "error": 1, "unscored": 2, "passed": 3}
 RANK = case(_RANKS, value=TestResult.outcome, else_=4)
-IS_FRESH = TestResult.created_at > func.now() - text("interval '3 seconds'")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class EvaluationRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultRow:
-    """One result in a list. `is_fresh`: written within the last three seconds."""
+    """One result in a list; `position` counts from 1 within the test set."""
 
     id: UUID
     test_id: UUID
@@ -53,7 +53,7 @@ class ResultRow:
     latency_ms: float | None
     attempts: int
     evaluations: tuple[EvaluationRow, ...]
-    is_fresh: bool
+    created_at: datetime
 
     @property
     def why(self) -> str:
@@ -96,15 +96,14 @@ def list_results(scope: Scope, run_id: UUID, request: PageRequest, chosen: Resul
     if not rows:
         one_run(scope, TestRun.id == run_id)
     total = scope.session.scalar(total_of(matching)) if request.count else None
-    return page_of(rows, request, key=lambda row: _key(row, chosen), view=_view, total=total)
+    return page_of(rows, request, key=lambda row: key_of(row, chosen), view=_view, total=total)
 
 
 def matching_results(scope: Scope, run_id: UUID, chosen: ResultFilter) -> Select[Any]:
     """Keys of the results that `chosen` lets through: only what sorting needs, so that no text is read for nothing."""
     query = (
         scope.select(
-            *(TestRun.id.label("run_id"), TestResult.id.label("result_id"), TestResult.position, TestResult.trial),
-            RANK.label("rank"),
+            *(TestRun.id, TestResult.id.label("result_id"), TestResult.position, TestResult.trial, RANK.label("rank")),
         )
         .join(TestResult, and_(TestResult.organization_id == TestRun.organization_id, TestResult.run_id == TestRun.id))
         .where(TestRun.id == run_id)
@@ -135,7 +134,7 @@ def _rows(scope: Scope, keys: Any, chosen: ResultFilter, request: PageRequest) -
         scope.select(
             *(TestResult.id, TestResult.test_id, TestResult.position, TestResult.trial, TestResult.requirement_id),
             *(TestResult.outcome, TestResult.error_code, TestResult.error_detail, TestResult.latency_ms),
-            *(TestResult.attempts, Requirement.name.label("requirement"), IS_FRESH.label("is_fresh")),
+            *(TestResult.attempts, TestResult.created_at, Requirement.name.label("requirement")),
             *(_clipped(column, chosen.clip) for column in texts),
             evaluations_of_result(LISTED).label("evaluations"),
         )
@@ -159,9 +158,7 @@ def _clipped(column: InstrumentedAttribute[Any], clip: int | None) -> Any:
 
 
 def _tested() -> Any:
-    return and_(
-        TestVersion.organization_id == TestResult.organization_id, TestVersion.id == TestResult.test_version_id
-    )
+    return and_(TestVersion.organization_id == TestResult.organization_id, TestVersion.id == TestResult.test_version_id)
 
 
 def _failed_on(metric_id: UUID) -> Any:
@@ -180,7 +177,8 @@ def _mentions(q: str) -> Any:
     return or_(*(column.icontains(q, autoescape=True) for column in columns))
 
 
-def _key(row: Any, chosen: ResultFilter) -> tuple[Any, ...]:
+def key_of(row: Any, chosen: ResultFilter) -> tuple[Any, ...]:
+    """Where a result stands in the order of a list, for a cursor."""
     if chosen.newest_first:
         return (row.id,)
     place = (row.position, row.trial)

@@ -124,6 +124,11 @@ def select_runs(scope: Scope, *extra: Any) -> Select[Any]:
     )
 
 
+def _shown(scope: Scope, row: Any) -> RunView:
+    counts = {} if row.finished_at is not None else counts_of(scope, [row.id]).get(row.id, {})
+    return run_view(scope, row, counts)
+
+
 def _metrics() -> Any:
     """A run's metrics as a JSON array in their order; one that judges several requirements stands there once."""
     chosen = (

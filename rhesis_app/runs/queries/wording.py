@@ -19,7 +19,7 @@ class ScoreScale:
     threshold: float | None = None
 
 
-def words_of(rule: Mapping[str, Any], spec: EvaluatorSpec | None = None) -> str:
+def words_of(rule: Mapping[str, Any], spec: EvaluatorSpec | None) -> str:
     """A stored rule, to be read after "needs"; without its evaluator the bound stands as it was stored."""
     if spec is not None:
         return rule_in_words(rule, spec.scale)

@@ -1,0 +1,154 @@
+"""The metric form, parsed into the arguments of actions and trials. What was typed is kept for drawing it again."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from werkzeug.datastructures import MultiDict
+
+from rhesis_app.authoring.actions.metrics import Keep, MetricChanges, NewMetric
+from rhesis_app.authoring.queries.metric_trials import MetricDraft, TriedExchange
+from rhesis_app.authoring.queries.metrics import MetricView
+from rhesis_app.authoring.rules.metrics import usual_rule
+from rhesis_app.sdk import Binary, EvaluatorSpec, Labels
+from rhesis_app.sdk.params import fields_of, read_form
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleForm:
+    """The exchange to try the metric on, as typed."""
+
+    prompt: str = ""
+    expected: str = ""
+    output: str = ""
+    context: str = ""
+    latency_ms: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricForm:
+    """A metric as the form holds it. `params` are texts or values by name; `rule` is a rule, or None for the default.
+
+    `bound` is the threshold as typed, `labels` the passing ones.
+    """
+
+    name: str = ""
+    description: str = ""
+    required: bool = True
+    params: Mapping[str, Any] = field(default_factory=dict)
+    rule: Mapping[str, Any] | None = None
+    comparison: str = "at_least"
+    bound: str = ""
+    labels: tuple[str, ...] = ()
+    etag: str = ""
+    sample: SampleForm = SampleForm()
+
+
+def blank_form(spec: EvaluatorSpec) -> MetricForm:
+    """The form of a new metric, with the evaluator's defaults."""
+    return MetricForm(**_rule_fields(usual_rule(spec)))
+
+
+def form_of(view: MetricView) -> MetricForm:
+    """A metric to edit."""
+    return MetricForm(
+        name=view.name,
+        description=view.description,
+        required=view.required,
+        params=view.params,
+        etag=view.etag,
+        **_rule_fields(view.rule),
+    )
+
+
+def metric_form(spec: EvaluatorSpec, form: MultiDict[str, str]) -> MetricForm:
+    """What was typed; boxes that are not ticked are not sent."""
+    typed = {param.name: form.get(f"params.{param.name}", "") for param in fields_of(spec.params)}
+    comparison = "at_most" if form.get("rule.comparison") == "at_most" else "at_least"
+    bound, labels = form.get("rule.bound", ""), tuple(form.getlist("rule.labels"))
+    return MetricForm(
+        name=form.get("name", ""),
+        description=form.get("description", ""),
+        required="required" in form,
+        params=typed,
+        rule=_rule(spec, comparison, bound, labels),
+        comparison=comparison,
+        bound=bound,
+        labels=labels,
+        etag=form.get("etag", ""),
+        sample=SampleForm(**{name: form.get(f"sample.{name}", "") for name in _SAMPLE_FIELDS}),
+    )
+
+
+_SAMPLE_FIELDS = ("prompt", "expected", "output", "context", "latency_ms")
+
+
+def new_metric(project_id: UUID, spec: EvaluatorSpec, form: MetricForm) -> NewMetric:
+    """The form as a metric to make."""
+    return NewMetric(
+        project_id=project_id,
+        name=form.name,
+        evaluator=spec.key,
+        params=_params(spec, form),
+        rule=form.rule,
+        required=form.required,
+        description=form.description,
+    )
+
+
+def metric_changes(spec: EvaluatorSpec, form: MetricForm) -> MetricChanges:
+    """The form as changes. It draws no rule for a yes-or-no evaluator, so a metric keeps the one it has."""
+    return MetricChanges(
+        name=form.name,
+        params=_params(spec, form),
+        rule=Keep.KEEP if form.rule is None else form.rule,
+        required=form.required,
+        description=form.description,
+    )
+
+
+def metric_draft(project_id: UUID, spec: EvaluatorSpec, form: MetricForm, stored: MetricView | None) -> MetricDraft:
+    """The form as something to try, with the stored rule where the form draws none."""
+    rule = stored.rule if form.rule is None and stored is not None else form.rule
+    return MetricDraft(project_id=project_id, evaluator=spec.key, params=_params(spec, form), rule=rule)
+
+
+def tried_exchange(form: SampleForm) -> TriedExchange:
+    """The exchange to score; an empty field is not known."""
+    return TriedExchange(
+        prompt=form.prompt,
+        output=form.output,
+        expected=form.expected or None,
+        context=tuple(line.strip() for line in form.context.splitlines() if line.strip()),
+        latency_ms=_number(form.latency_ms),
+    )
+
+
+def _params(spec: EvaluatorSpec, form: MetricForm) -> dict[str, Any]:
+    return read_form(spec.params, {name: str(text) for name, text in form.params.items()})
+
+
+def _rule(spec: EvaluatorSpec, comparison: str, bound: str, labels: tuple[str, ...]) -> dict[str, Any] | None:
+    if isinstance(spec.scale, Binary):
+        return None
+    if isinstance(spec.scale, Labels):
+        return {"labels": list(labels)}
+    number = _number(bound)
+    return {comparison: bound if number is None else number}
+
+
+def _rule_fields(rule: Mapping[str, Any]) -> dict[str, Any]:
+    ((form, argument),) = rule.items()
+    if form == "labels":
+        return {"rule": rule, "labels": tuple(argument)}
+    return {"rule": rule, "comparison": form, "bound": f"{argument:g}" if argument < 1e6 else str(argument)}
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None

@@ -1,0 +1,88 @@
+"""The page with a metric's form and, beside it, the box where it is tried."""
+
+from dataclasses import dataclass
+
+from flask import Response, url_for
+
+from rhesis_app.authoring.forms.metrics import MetricForm
+from rhesis_app.authoring.queries.metric_trials import TrialView
+from rhesis_app.authoring.queries.metrics import MetricView
+from rhesis_app.authoring.rules.metrics import describe_scale, in_words, rule_in_words, usual_needs, usual_rule
+from rhesis_app.kernel.errors import AppError
+from rhesis_app.kernel.permissions import Permission
+from rhesis_app.projects.queries import ProjectView
+from rhesis_app.sdk import EvaluatorSpec
+from rhesis_app.sdk.params import fields_of
+from rhesis_app.web.pages import render_page
+from rhesis_app.web.scope import current_scope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricPage:
+    """What the form page is about; `metric` is None while it is being made."""
+
+    project: ProjectView
+    spec: EvaluatorSpec
+    form: MetricForm
+    metric: MetricView | None = None
+
+
+def form_page(
+    page: MetricPage, *, error: AppError | None = None, trial: TrialView | None = None, is_trial: bool = False
+) -> Response:
+    """The form as it was typed, with what is wrong with it; of a trial that stands beside the sample as well."""
+    current_scope().require(Permission.METRIC_WRITE, project=page.project.id)
+    spec, metric, slug = page.spec, page.metric, page.project.slug
+    needs = metric.needs if metric else usual_needs(spec)
+    here = {"slug": slug, "metric_id": metric.id} if metric else {"slug": slug}
+    errors = _drawn(error, describe_scale(spec.scale)["kind"])
+    return render_page(
+        "metrics/form.html",
+        section="metrics",
+        project=page.project,
+        status=error.status if error else 200,
+        metric=metric,
+        evaluator=spec,
+        fields=fields_of(spec.params),
+        scale=describe_scale(spec.scale),
+        scale_words=str(spec.scale),
+        label_choices=[(name, name, "") for name in getattr(spec.scale, "names", ())],
+        needs=needs,
+        needs_in_words=in_words(needs),
+        passes_when=rule_in_words(metric.rule if metric else usual_rule(spec), spec.scale),
+        form=page.form,
+        errors=errors,
+        message=error.detail if error else "",
+        trial=trial,
+        trial_problems=_sentences(spec, errors) if is_trial else (),
+        save_url=url_for("metrics.update" if metric else "metrics.create", **here),
+        try_url=url_for("metrics.try_metric", slug=slug),
+    )
+
+
+def _drawn(error: AppError | None, kind: str) -> dict[str, list[str]]:
+    """The errors under the names of the controls that show them; "" is for those without one."""
+    if error is None:
+        return {}
+    controls = {"params": "", "evaluator": "", "rule": {"range": "rule.bound", "labels": "rule.labels"}.get(kind, "")}
+    found: dict[str, list[str]] = {}
+    for name, texts in error.errors.items():
+        found.setdefault(controls.get(name, name), []).extend(texts)
+    return found
+
+
+_TITLES = {
+    "rule.bound": "Threshold",
+    "rule.labels": "Passing labels",
+    "sample.prompt": "Prompt",
+    "sample.expected": "Expected answer",
+    "sample.output": "Answer",
+    "sample.context": "Context",
+}
+
+
+def _sentences(spec: EvaluatorSpec, errors: dict[str, list[str]]) -> tuple[str, ...]:
+    """The errors as sentences, each after the title of its control."""
+    titles = {**_TITLES, **{f"params.{param.name}": param.title for param in fields_of(spec.params)}}
+    said = ((titles.get(name, ""), " ".join(texts)) for name, texts in errors.items())
+    return tuple(f"{title}: {text}" if title else text for title, text in said)

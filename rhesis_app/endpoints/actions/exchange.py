@@ -1,0 +1,346 @@
+"""One exchange with an endpoint: from its frozen settings and a test to a request, and from the answer to an output."""
+
+import json
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Final
+from uuid import UUID
+
+from rhesis_app.endpoints.models import Endpoint
+from rhesis_app.endpoints.rules import (
+    AnswerError,
+    MappedAnswer,
+    MappingProblem,
+    RequestContext,
+    ResponseMapping,
+    Template,
+    TemplateError,
+    TemplateProblem,
+    auth_headers,
+    compile_mapping,
+    compile_template,
+    encode_request,
+    origin_of,
+    parse_json,
+    read_answer,
+    storable,
+    url_problem,
+)
+from rhesis_app.infra.crypto import SecretBox, SecretError
+from rhesis_app.infra.http import failure_of
+from rhesis_app.kernel.ports import HttpDoor, OutboundAnswer, OutboundFailure, OutboundRequest
+from rhesis_app.kernel.scope import Scope
+from rhesis_app.kernel.times import utc_now
+from rhesis_app.kernel.urls import UrlProblem
+
+KEPT_CHARACTERS: Final = 20_000
+SECRET_FIELD: Final = "endpoint.secret"  # noqa: S105 the place a secret is sealed for
+_HIDDEN: Final = "••••••••".encode()
+_SHORTEST_HIDDEN: Final = 8
+_INTEGERS: Final = range(-(2**63), 2**64)
+_ENTER_AGAIN: Final = "The endpoint's secret is missing or cannot be opened. Enter it again in the endpoint's settings."
+_OTHER_ORIGIN: Final = (
+    "The endpoint's secret was entered for another address, so it was not sent. Enter it again for this one."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointSnapshot:
+    """An endpoint as a run freezes it: everything but the secret."""
+
+    endpoint_id: UUID
+    name: str
+    url: str
+    method: str
+    headers: Mapping[str, str]
+    request_template: Any
+    response_mapping: Mapping[str, str]
+    auth_kind: str
+    auth_header: str | None
+    secret_origin: str | None
+    timeout_s: int
+    max_concurrency: int
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON, for the run's row."""
+        return asdict(self) | {"endpoint_id": str(self.endpoint_id)}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "EndpointSnapshot":
+        """What `to_json` wrote."""
+        return cls(**{**stored, "endpoint_id": UUID(stored["endpoint_id"])})
+
+
+@dataclass(frozen=True, slots=True)
+class BoundSecret:
+    """An opened secret and the only origin it may be sent to."""
+
+    value: str = field(repr=False)
+    origin: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedEndpoint:
+    """A snapshot made ready to be asked; `problem` (code, sentence) says why it cannot be. Safe for many threads."""
+
+    snapshot: EndpointSnapshot
+    template: Template | None = None
+    mapping: ResponseMapping | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    hidden: tuple[bytes, ...] = field(default=(), repr=False)
+    problem: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """What was sent and what came of it; without an `error_code` there is an `output`.
+
+    `request` is `{"method", "url", "body"}` without headers, `response` `{"status", "body"}` with at most 20,000
+    characters, None when nothing came back. `latency_ms` is the answer's, None without one. Every text can be stored.
+    """
+
+    request: dict[str, Any]
+    response: dict[str, Any] | None = None
+    output: str | None = None
+    context: tuple[str, ...] = ()
+    tool_calls: tuple[dict[str, Any], ...] = ()
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    latency_ms: float | None = None
+    error_code: str | None = None
+    error_detail: str | None = None
+    retry_after_s: float | None = None
+
+
+def snapshot_of(row: Endpoint) -> EndpointSnapshot:
+    """The row as it stands, without its secret."""
+    return EndpointSnapshot(
+        endpoint_id=row.id,
+        name=row.name,
+        url=row.url,
+        method=row.method,
+        headers=dict(row.headers),
+        request_template=row.request_template,
+        response_mapping=dict(row.response_mapping),
+        auth_kind=row.auth_kind,
+        auth_header=row.auth_header,
+        secret_origin=row.secret_origin,
+        timeout_s=row.timeout_s,
+        max_concurrency=row.max_concurrency,
+    )
+
+
+def open_secret(scope: Scope, secrets: SecretBox, endpoint_id: UUID) -> BoundSecret | None:
+    """The endpoint's secret as it is stored now, with its origin; None when there is none or no key opens it."""
+    query = scope.select(Endpoint.secret, Endpoint.secret_origin).where(Endpoint.id == endpoint_id)
+    found = scope.session.execute(query).one_or_none()
+    if found is None or found.secret is None or found.secret_origin is None:
+        return None
+    try:
+        value = secrets.open(found.secret, scope.organization_id, SECRET_FIELD, endpoint_id)
+    except SecretError:
+        return None
+    return BoundSecret(value, found.secret_origin)
+
+
+def prepare(snapshot: EndpointSnapshot, secret: BoundSecret | None) -> PreparedEndpoint:
+    """Compile template and mapping and put the secret into its header, once for many calls; never raises.
+
+    The secret is used only while the snapshot's URL, the snapshot's `secret_origin` and the secret itself name one
+    origin: a run that was planned before the endpoint moved never sends the new secret to the old address.
+    """
+    try:
+        template = compile_template(snapshot.request_template)
+        mapping = compile_mapping(snapshot.response_mapping)
+        headers, problem = _headers(snapshot, secret)
+    except TemplateProblem as refused:
+        return PreparedEndpoint(snapshot=snapshot, problem=("template", str(refused)))
+    except MappingProblem as refused:
+        return PreparedEndpoint(snapshot=snapshot, problem=("mapping", str(refused)))
+    except UrlProblem as refused:
+        return PreparedEndpoint(snapshot=snapshot, problem=("blocked_address", str(refused)))
+    hidden = _forms(secret.value) if secret is not None else ()
+    return PreparedEndpoint(
+        snapshot=snapshot, template=template, mapping=mapping, headers=headers, hidden=hidden, problem=problem
+    )
+
+
+def ask(
+    door: HttpDoor,
+    prepared: PreparedEndpoint,
+    context: Mapping[str, Any],
+    *,
+    headers: Mapping[str, str] | None = None,
+) -> Exchange:
+    """Ask once. `context` holds the template's roots: input, messages, turns, context, test, run, trial.
+
+    Whatever the endpoint, the network or the template does becomes an error code; nothing of it is raised.
+    """
+    return ask_and_keep(door, prepared, context, headers=headers)[0]
+
+
+def ask_and_keep(
+    door: HttpDoor,
+    prepared: PreparedEndpoint,
+    context: Mapping[str, Any],
+    *,
+    headers: Mapping[str, str] | None = None,
+) -> tuple[Exchange, OutboundAnswer | None]:
+    """As `ask`, with the whole answer beside it, for a workbench that shows more than a run keeps."""
+    shown: dict[str, Any] = {"method": prepared.snapshot.method, "url": prepared.snapshot.url, "body": None}
+    if prepared.problem is not None or prepared.template is None or prepared.mapping is None:
+        code, detail = prepared.problem or ("template", "The endpoint has no request template.")
+        return Exchange(request=shown, error_code=code, error_detail=storable(detail)), None
+    try:
+        request, shown = _request(prepared, prepared.template, context, headers or {})
+    except TemplateError as error:
+        return Exchange(request=shown, error_code="template", error_detail=storable(str(error))), None
+    try:
+        answer = _without_secrets(door.send(request), prepared.hidden)
+    except OutboundFailure as failure:
+        return _failed(shown, failure), failure.answer
+    failure_in_it = failure_of(answer, utc_now())
+    if failure_in_it is not None:
+        return _failed(shown, failure_in_it), answer
+    return _read(shown, answer, prepared.mapping), answer
+
+
+def _headers(snapshot: EndpointSnapshot, secret: BoundSecret | None) -> tuple[dict[str, str], tuple[str, str] | None]:
+    origin, plain = origin_of(snapshot.url), dict(snapshot.headers)
+    if snapshot.auth_kind == "none":
+        return plain, None
+    if secret is None:
+        return plain, ("secret", _ENTER_AGAIN)
+    if not origin == secret.origin == snapshot.secret_origin:
+        return plain, ("secret", _OTHER_ORIGIN)
+    return plain | auth_headers(snapshot.auth_kind, snapshot.auth_header, secret.value), None
+
+
+def _request(
+    prepared: PreparedEndpoint, template: Template, context: Mapping[str, Any], headers: Mapping[str, str]
+) -> tuple[OutboundRequest, dict[str, Any]]:
+    """What goes out, and what of it is kept. Raises TemplateError."""
+    snapshot = prepared.snapshot
+    rendered = template.render(_request_context(context))
+    url, body = encode_request(snapshot.method, snapshot.url, snapshot.headers, rendered)
+    if url != snapshot.url and (problem := url_problem(url)) is not None:
+        raise TemplateError(f"With the prompt in it the URL cannot be called. {problem}")
+    request = OutboundRequest(
+        method=snapshot.method,
+        url=url,
+        headers={**prepared.headers, **headers},
+        body=body,
+        timeout_s=snapshot.timeout_s,
+    )
+    shown = {"method": snapshot.method, "url": url, "body": None if body is None else _plain(rendered)}
+    return request, shown
+
+
+def _request_context(roots: Mapping[str, Any]) -> RequestContext:
+    test: Mapping[str, Any] = roots.get("test") or {}
+    run: Mapping[str, Any] = roots.get("run") or {}
+    return RequestContext(
+        input=roots["input"],
+        earlier=tuple(roots.get("messages") or ())[:-1],
+        turns=tuple(roots.get("turns") or ()),
+        context=roots.get("context"),
+        test_id=str(test.get("id", "")),
+        metadata=test.get("metadata") or {},
+        run_id=str(run.get("id", "")),
+        trial=int(roots.get("trial", 1)),
+    )
+
+
+def _forms(secret: str) -> tuple[bytes, ...]:
+    """How an echoing endpoint would write the secret: as it is, inside JSON, and as the basic scheme sends it."""
+    forms = {secret.encode(), json.dumps(secret)[1:-1].encode(), b64encode(secret.encode())}
+    return tuple(form for form in forms if len(form) >= _SHORTEST_HIDDEN)
+
+
+def _without_secrets(answer: OutboundAnswer, hidden: tuple[bytes, ...]) -> OutboundAnswer:
+    """An endpoint that echoes its headers must not show the secret to those who may only read answers."""
+    body = answer.body
+    for secret in hidden:
+        body = body.replace(secret, _HIDDEN)
+    return answer if body is answer.body else replace(answer, body=body)
+
+
+def _failed(request: dict[str, Any], failure: OutboundFailure) -> Exchange:
+    answer = failure.answer
+    return Exchange(
+        request=request,
+        response=_kept(answer) if answer is not None else None,
+        latency_ms=answer.latency_ms if answer is not None else None,
+        error_code=failure.code,
+        error_detail=storable(failure.message),
+        retry_after_s=failure.retry_after_s,
+    )
+
+
+def _read(request: dict[str, Any], answer: OutboundAnswer, mapping: ResponseMapping) -> Exchange:
+    content_type = answer.headers.get("content-type", "")
+    try:
+        found = read_answer(answer.body, content_type, mapping)
+    except AnswerError as error:
+        return Exchange(
+            request=request,
+            response=_kept(answer),
+            latency_ms=answer.latency_ms,
+            error_code=error.code,
+            error_detail=storable(error.message),
+        )
+    return _answered(request, answer, found)
+
+
+def _answered(request: dict[str, Any], answer: OutboundAnswer, found: MappedAnswer) -> Exchange:
+    return Exchange(
+        request=request,
+        response=_kept(answer),
+        output=found.output,
+        context=found.context or (),
+        tool_calls=tuple(_tool_call(call) for call in found.tool_calls or ()),
+        tokens_in=found.tokens_in,
+        tokens_out=found.tokens_out,
+        latency_ms=answer.latency_ms,
+    )
+
+
+def _kept(answer: OutboundAnswer) -> dict[str, Any]:
+    # four bytes a character at most: what follows could not be kept anyway
+    text = answer.body[: KEPT_CHARACTERS * 4].decode("utf-8", "replace")
+    return {"status": answer.status, "body": storable(text[:KEPT_CHARACTERS])}
+
+
+def _tool_call(call: Any) -> dict[str, Any]:
+    """One shape, `{"name", "arguments", …}`, for what OpenAI-like, Anthropic-like and plain applications report."""
+    if not isinstance(call, dict):
+        return {"name": storable(call if isinstance(call, str) else json.dumps(call)), "arguments": {}}
+    inner = call.get("function")
+    said = {**call, **inner} if isinstance(inner, dict) else dict(call)
+    said.pop("function", None)
+    if "arguments" not in said:
+        said["arguments"] = said.pop("input", {})
+    if isinstance(said["arguments"], str):
+        said["arguments"] = _parsed(said["arguments"])
+    return dict(_plain(said))
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return parse_json(text.encode("utf-8", "replace"))
+    except AnswerError:
+        return text
+
+
+def _plain(value: Any) -> Any:
+    """A JSON value that the database and the JSON writer take: storable texts, integers of 64 bits or else as text."""
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, Mapping):
+        return {storable(str(key)): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, int) and value not in _INTEGERS:
+        return str(value)
+    return value

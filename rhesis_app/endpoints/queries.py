@@ -1,0 +1,146 @@
+"""What is asked of endpoints. No query loads a secret; `has_secret` and its origin are all that is told of it."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select
+
+from rhesis_app.endpoints.models import Endpoint
+from rhesis_app.kernel.errors import NotFound
+from rhesis_app.kernel.etags import etag
+from rhesis_app.kernel.paging import By, Page, PageRequest, keyset, page_of
+from rhesis_app.kernel.permissions import Permission
+from rhesis_app.kernel.scope import Scope
+
+_SHOWN = (
+    Endpoint.id,
+    Endpoint.project_id,
+    Endpoint.name,
+    Endpoint.url,
+    Endpoint.method,
+    Endpoint.headers,
+    Endpoint.request_template,
+    Endpoint.response_mapping,
+    Endpoint.auth_kind,
+    Endpoint.auth_header,
+    Endpoint.secret.is_not(None).label("has_secret"),
+    Endpoint.secret_origin,
+    Endpoint.timeout_s,
+    Endpoint.max_concurrency,
+    Endpoint.created_at,
+    Endpoint.updated_at,
+    Endpoint.archived_at,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthView:
+    """How calls authenticate; `header` is named for the kind `header` alone."""
+
+    kind: str
+    header: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointView:
+    """An endpoint as pages and the API show it. `secret_origin` is the only origin its secret is sent to.
+
+    `warnings` says what a change did besides what was asked, such as clearing the secret; empty when read.
+    """
+
+    id: UUID
+    project_id: UUID
+    name: str
+    url: str
+    method: str
+    headers: dict[str, str]
+    request_template: Any
+    response_mapping: dict[str, str]
+    auth: AuthView
+    has_secret: bool
+    secret_origin: str | None
+    timeout_s: int
+    max_concurrency: int
+    created_at: datetime
+    updated_at: datetime
+    archived_at: datetime | None
+    etag: str
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointChoice:
+    """An endpoint to choose in a form."""
+
+    id: UUID
+    name: str
+    url: str
+
+
+def list_endpoints(scope: Scope, request: PageRequest, *, project_id: UUID | None = None) -> Page[EndpointView]:
+    """The endpoints the actor may read, newest first, without archived ones."""
+    query = _shown(scope).where(Endpoint.archived_at.is_(None))
+    if project_id is not None:
+        query = query.where(Endpoint.project_id == project_id)
+    rows = scope.session.execute(keyset(query, [By(Endpoint.id, descending=True)], request)).all()
+    return page_of(rows, request, key=lambda row: (row.id,), view=_view)
+
+
+def get_endpoint(scope: Scope, endpoint_id: UUID, *, project_id: UUID | None = None) -> EndpointView:
+    """One endpoint, archived or not; NotFound for strangers, and outside `project_id` when that is given."""
+    query = _shown(scope).where(Endpoint.id == endpoint_id)
+    if project_id is not None:
+        query = query.where(Endpoint.project_id == project_id)
+    row = scope.session.execute(query).one_or_none()
+    if row is None:
+        raise NotFound("There is no such endpoint here.")
+    scope.require(Permission.ENDPOINT_READ, project=row.project_id)
+    return _view(row)
+
+
+def list_endpoint_choices(scope: Scope, project_id: UUID) -> tuple[EndpointChoice, ...]:
+    """The endpoints of a project to choose from, by name, at most 200."""
+    query = scope.select(Endpoint.id, Endpoint.name, Endpoint.url).where(
+        Endpoint.project_id == project_id, Endpoint.archived_at.is_(None)
+    )
+    rows = scope.session.execute(query.order_by(Endpoint.name).limit(200))
+    return tuple(EndpointChoice(id=row.id, name=row.name, url=row.url) for row in rows)
+
+
+def taken_names(scope: Scope, project_id: UUID, wanted: str) -> Collection[str]:
+    """The live names of a project that begin with `wanted`, for proposing one that is free."""
+    query = scope.select(Endpoint.name).where(
+        Endpoint.project_id == project_id,
+        Endpoint.archived_at.is_(None),
+        Endpoint.name.startswith(wanted, autoescape=True),
+    )
+    return frozenset(scope.session.scalars(query))
+
+
+def _shown(scope: Scope) -> Select[Any]:
+    return scope.select(*_SHOWN)
+
+
+def _view(row: Any) -> EndpointView:
+    return EndpointView(
+        id=row.id,
+        project_id=row.project_id,
+        name=row.name,
+        url=row.url,
+        method=row.method,
+        headers=row.headers,
+        request_template=row.request_template,
+        response_mapping=row.response_mapping,
+        auth=AuthView(kind=row.auth_kind, header=row.auth_header),
+        has_secret=row.has_secret,
+        secret_origin=row.secret_origin,
+        timeout_s=row.timeout_s,
+        max_concurrency=row.max_concurrency,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        archived_at=row.archived_at,
+        etag=etag(row.id, row.updated_at),
+    )

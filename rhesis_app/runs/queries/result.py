@@ -1,0 +1,144 @@
+"""One result in full, and its neighbours in the list it was opened from."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import and_, literal, select, union_all
+
+from rhesis_app.authoring.models import Requirement, TestSet, TestVersion
+from rhesis_app.kernel.errors import NotFound
+from rhesis_app.kernel.paging import PageRequest, keyset
+from rhesis_app.kernel.permissions import Permission
+from rhesis_app.kernel.registry import Registry
+from rhesis_app.kernel.scope import Scope
+from rhesis_app.runs.models import TestResult, TestRun
+from rhesis_app.runs.queries.json_rows import SHOWN, evaluations_of_result
+from rhesis_app.runs.queries.results import ResultFilter, key_of, matching_results, order_of
+from rhesis_app.runs.queries.wording import ScoreScale, scale_of, words_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationView:
+    """One metric's word on this result; `rule` is read after "needs", `scale` draws the score."""
+
+    metric: str
+    metric_id: UUID
+    evaluator: str
+    revision: int
+    required: bool
+    applicable: bool
+    verdict: str
+    score: float | None
+    label: str | None
+    reason: str
+    evidence: dict[str, Any]
+    rule: str
+    scale: ScoreScale
+    duration_ms: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultView:
+    """A result: what was asked, sent and answered. `context` is what the app retrieved, `reference_context` the test's."""
+
+    id: UUID
+    run_id: UUID
+    run_number: int
+    project_id: UUID
+    test_set: str
+    test_id: UUID
+    position: int
+    trial: int
+    requirement_id: UUID | None
+    requirement: str | None
+    outcome: str
+    error_code: str | None
+    error_detail: str | None
+    attempts: int
+    prompt: str
+    expected: str | None
+    messages: tuple[dict[str, Any], ...]
+    reference_context: tuple[str, ...]
+    metadata: dict[str, Any]
+    request: Any
+    response: Any
+    output: str | None
+    context: tuple[str, ...]
+    tool_calls: tuple[dict[str, Any], ...]
+    latency_ms: float | None
+    tokens_in: int | None
+    tokens_out: int | None
+    created_at: datetime
+    evaluations: tuple[EvaluationView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbours:
+    """The results before and after one within a filter; None at the ends."""
+
+    previous: UUID | None = None
+    following: UUID | None = None
+
+
+def view_result(scope: Scope, registry: Registry, result_id: UUID) -> ResultView:
+    """One result with everything kept of it; NotFound for strangers. The registry says how rules read and scores draw."""
+    version = TestVersion
+    query = (
+        scope.select(
+            *(TestRun.project_id, TestRun.id.label("run_id"), TestRun.number.label("run_number")),
+            *(TestSet.name.label("test_set"), Requirement.name.label("requirement")),
+            *(version.prompt, version.expected, version.messages, version.context.label("reference_context")),
+            version.facts.label("metadata"),
+            *(getattr(TestResult, name) for name in _KEPT),
+            evaluations_of_result(SHOWN).label("evaluations"),
+        )
+        .join(TestResult, and_(TestResult.organization_id == TestRun.organization_id, TestResult.run_id == TestRun.id))
+        .join(
+            version,
+            and_(version.organization_id == TestResult.organization_id, version.id == TestResult.test_version_id),
+        )
+        .join(TestSet, and_(TestSet.organization_id == TestRun.organization_id, TestSet.id == TestRun.test_set_id))
+        .outerjoin(
+            Requirement,
+            and_(
+                Requirement.organization_id == TestResult.organization_id, Requirement.id == TestResult.requirement_id
+            ),
+        )
+        .where(TestResult.id == result_id)
+    )
+    row = scope.session.execute(query).one_or_none()
+    if row is None:
+        raise NotFound("There is no such result here.")
+    scope.require(Permission.RUN_READ, project=row.project_id)
+    found: dict[str, Any] = row._asdict()
+    found |= {name: tuple(found[name]) for name in ("messages", "reference_context", "context", "tool_calls")}
+    evaluations = tuple(_evaluation(registry, one) for one in found.pop("evaluations"))
+    return ResultView(evaluations=evaluations, **found)
+
+
+_KEPT = (
+    *("id", "test_id", "position", "trial", "requirement_id", "outcome", "error_code", "error_detail", "attempts"),
+    *("request", "response", "output", "context", "tool_calls", "latency_ms", "tokens_in", "tokens_out", "created_at"),
+)
+
+
+def neighbours(scope: Scope, result: ResultView, chosen: ResultFilter) -> Neighbours:
+    """The results before and after this one in the order of the list, in one statement."""
+    sides = []
+    for side, backward in (("previous", True), ("following", False)):
+        request = PageRequest(limit=0, after=key_of(result, chosen), backward=backward)
+        keys = keyset(matching_results(scope, result.run_id, chosen), order_of(chosen), request).subquery(side)
+        sides.append(select(literal(side).label("side"), keys.c.result_id))
+    found = {row.side: row.result_id for row in scope.session.execute(union_all(*sides))}
+    return Neighbours(previous=found.get("previous"), following=found.get("following"))
+
+
+def _evaluation(registry: Registry, found: dict[str, Any]) -> EvaluationView:
+    rule, evaluator = found.pop("rule"), found["evaluator"]
+    return EvaluationView(
+        rule=words_of(rule, registry.evaluators.get(evaluator)),
+        scale=scale_of(rule, evaluator, registry),
+        **{**found, "metric_id": UUID(found["metric_id"])},
+    )

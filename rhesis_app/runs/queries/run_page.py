@@ -1,0 +1,68 @@
+"""What the page of a run shows above its results."""
+
+import hashlib
+from dataclasses import astuple, dataclass
+from typing import Any
+from uuid import UUID
+
+from rhesis_app.authoring.models import TestSetVersion
+from rhesis_app.kernel.scope import Scope
+from rhesis_app.runs.models import TestRun
+from rhesis_app.runs.queries.breakdown import RequirementRate, by_requirement, outcomes_of
+from rhesis_app.runs.queries.progress import Progress, open_work, standing_still, time_left_ms
+from rhesis_app.runs.queries.runs import one_run
+from rhesis_app.runs.queries.views import RunView, run_view
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrozenConfiguration:
+    """What the run depended on when it started: the endpoint without secrets, the test set's content."""
+
+    endpoint: dict[str, Any]
+    content_hash: str
+    config: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPage:
+    """A run with its parts. `waits_for` says why nothing moves; `seen` stands for all that can change."""
+
+    run: RunView
+    progress: Progress
+    waits_for: str
+    time_left_ms: float | None
+    requirements: tuple[RequirementRate, ...]
+    frozen: FrozenConfiguration
+
+    @property
+    def seen(self) -> str:
+        """A short hash of what the page shows and a poll may find changed."""
+        run = self.run
+        state = (astuple(run.totals), run.status, run.cancel_requested_at, self.progress.in_flight, self.waits_for)
+        return hashlib.sha256(repr(state).encode()).hexdigest()[:16]
+
+
+def open_run_page(scope: Scope, project_id: UUID, number: int) -> RunPage:
+    """The run that pages call #number, in two statements; its totals are the sum over its requirements."""
+    row = one_run(
+        scope,
+        TestRun.project_id == project_id,
+        TestRun.number == number,
+        extra=(
+            TestRun.endpoint_snapshot,
+            TestRun.config,
+            TestSetVersion.content_hash,
+            open_work().label("open_work"),
+        ),
+    )
+    requirements = by_requirement(scope, row.id)
+    run = run_view(scope, row, outcomes_of(requirements))
+    progress = Progress.read(row.open_work)
+    return RunPage(
+        run=run,
+        progress=progress,
+        waits_for=standing_still(run, progress),
+        time_left_ms=time_left_ms(run),
+        requirements=requirements,
+        frozen=FrozenConfiguration(endpoint=row.endpoint_snapshot, content_hash=row.content_hash, config=row.config),
+    )

@@ -1,0 +1,81 @@
+"""The database is what the rows say, and no tenant table is without its guards."""
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from flask import Flask
+from sqlalchemy import Engine, ForeignKeyConstraint, text
+
+from rhesis_app.infra.migrate import alembic_config
+from rhesis_app.infra.orm import Base
+
+TENANT = sorted(name for name, table in Base.metadata.tables.items() if "organization_id" in table.c)
+ONLY_ADDED = {"test_result", "evaluation", "audit_entry", "test_version", "test_set_version", "metric_version", "run_metric"}
+# tables that are the user's: their row-level policy names the user
+USERS_OWN = {"session", "api_token", "one_time_token"}
+
+
+def test_there_is_one_newest_migration() -> None:
+    assert len(ScriptDirectory.from_config(alembic_config()).get_heads()) == 1
+
+
+def test_the_migrations_make_exactly_the_tables_of_the_rows(app: Flask, superuser: Engine) -> None:
+    with superuser.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"include_name": lambda *_: True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+@pytest.mark.parametrize("table", TENANT)
+def test_a_tenant_table_is_guarded_by_a_forced_policy(app: Flask, superuser: Engine, table: str) -> None:
+    query = text(
+        "SELECT c.relrowsecurity, c.relforcerowsecurity, (SELECT pg_get_expr(polqual, polrelid) FROM pg_policy p"
+        " WHERE p.polrelid = c.oid AND p.polname = 'tenant') FROM pg_class c WHERE c.oid = to_regclass(:table)"
+    )
+    with superuser.connect() as connection:
+        enabled, forced, rule = connection.execute(query, {"table": f"public.{table}"}).one()
+    assert enabled
+    assert forced
+    if table in USERS_OWN - {"one_time_token"}:
+        assert "app_user_id()" in rule
+    elif table not in USERS_OWN:
+        assert rule == "(organization_id = app_organization())"
+
+
+@pytest.mark.parametrize("table", TENANT)
+def test_no_reference_between_tenant_rows_can_cross_organizations(table: str) -> None:
+    for constraint in Base.metadata.tables[table].constraints:
+        if not isinstance(constraint, ForeignKeyConstraint):
+            continue
+        target = constraint.referred_table
+        if target.name in {"organization", "app_user"} or "organization_id" not in target.c:
+            continue
+        assert "organization_id" in constraint.column_keys, f"{table}.{constraint.column_keys} → {target.name}"
+
+
+@pytest.mark.parametrize("table", sorted(ONLY_ADDED))
+def test_what_was_found_is_only_ever_added_to(app: Flask, superuser: Engine, table: str) -> None:
+    query = text("SELECT has_table_privilege('rhesis_app', :table, 'UPDATE'), has_table_privilege('rhesis_app', :table, 'DELETE')")
+    with superuser.connect() as connection:
+        assert connection.execute(query, {"table": table}).one() == (False, False)
+
+
+@pytest.mark.parametrize("table", ["test_run", "organization", "project", "test", "test_set", "endpoint", "metric", "app_user"])
+def test_no_parent_of_results_can_be_deleted(app: Flask, superuser: Engine, table: str) -> None:
+    with superuser.connect() as connection:
+        assert not connection.execute(text("SELECT has_table_privilege('rhesis_app', :table, 'DELETE')"), {"table": table}).scalar_one()
+
+
+def test_functions_that_look_across_organizations_have_a_fixed_search_path(app: Flask, superuser: Engine) -> None:
+    query = text(
+        "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prosecdef"
+        " AND NOT coalesce(proconfig::text, '') LIKE '%search_path=pg_catalog%'"
+    )
+    with superuser.connect() as connection:
+        assert list(connection.scalars(query)) == []
+
+
+def test_a_password_hash_cannot_be_read(host: object, alice: object) -> None:
+    with alice.scope() as scope:  # type: ignore[attr-defined]
+        readable = scope.session.scalar(text("SELECT has_table_privilege('user_password', 'SELECT')"))
+    assert readable is False
