@@ -3,16 +3,23 @@
 from types import ModuleType
 
 from flask import Flask
+from flask_cors import CORS
 
 import rhesis_app
 from rhesis_app.auth import api as auth_api
 from rhesis_app.auth import pages as auth_pages
 from rhesis_app.auth.guard import register_guard
 from rhesis_app.authoring.api import evaluators as evaluators_api
+from rhesis_app.authoring.api import imports as imports_api
 from rhesis_app.authoring.api import metrics as metrics_api
 from rhesis_app.authoring.api import requirements as requirements_api
+from rhesis_app.authoring.api import test_sets as test_sets_api
+from rhesis_app.authoring.api import tests as tests_api
 from rhesis_app.authoring.pages import metrics as metrics_pages
 from rhesis_app.authoring.pages import requirements as requirements_pages
+from rhesis_app.demo import pages as demo_pages
+from rhesis_app.endpoints import api as endpoints_api
+from rhesis_app.endpoints.pages import endpoints as endpoints_pages
 from rhesis_app.infra.config import Settings, read_environment, settings_from
 from rhesis_app.infra.crypto import SecretBox
 from rhesis_app.infra.db import attach_database
@@ -26,7 +33,11 @@ from rhesis_app.kernel.jobs import collect_jobs
 from rhesis_app.projects import api as projects_api
 from rhesis_app.projects import pages as projects_pages
 from rhesis_app.projects.queries import list_project_links
+from rhesis_app.reports import api as reports_api
+from rhesis_app.reports import pages as reports_pages
+from rhesis_app.runs import api as runs_api
 from rhesis_app.runs import jobs as runs_jobs
+from rhesis_app.runs import pages as runs_pages
 from rhesis_app.tenancy import api as plugins_api
 from rhesis_app.tenancy import pages as plugins_pages
 from rhesis_app.tenancy.actions import write_audit
@@ -41,14 +52,30 @@ from rhesis_app.web.templating import configure_templates
 from rhesis_app.web.tokens import cookie_name, register_tokens
 
 # In the order of the product: auth, tenancy, projects, endpoints, tests, runs.
-PAGES: tuple[ModuleType, ...] = (auth_pages, plugins_pages, projects_pages, requirements_pages, metrics_pages)
+PAGES: tuple[ModuleType, ...] = (
+    auth_pages,
+    plugins_pages,
+    projects_pages,
+    endpoints_pages,
+    requirements_pages,
+    metrics_pages,
+    runs_pages,
+    reports_pages,
+    demo_pages,
+)
 APIS: tuple[ModuleType, ...] = (
     auth_api,
     plugins_api,
     projects_api,
+    endpoints_api,
     requirements_api,
     evaluators_api,
     metrics_api,
+    tests_api,
+    test_sets_api,
+    imports_api,
+    runs_api,
+    reports_api,
 )
 JOBS: tuple[ModuleType, ...] = (runs_jobs,)
 
@@ -102,6 +129,8 @@ def _register_edges(app: Flask, settings: Settings) -> None:
     register_headers(app, settings)
     register_limits(app, settings, cookie_name(settings))
     register_guard(app, settings)
+    if settings.cors_origins:
+        CORS(app, resources={"/api/*": {"origins": list(settings.cors_origins)}}, supports_credentials=False)
     close_scopes(app)
     app.extensions["rhesis_projects"] = list_project_links
     app.config.update(API_TITLE="Rhesis App", API_VERSION=rhesis_app.__version__, OPENAPI_VERSION="3.1.0")

@@ -116,6 +116,19 @@ def create_owner(email: str, *, name: str, organization: str, password: str) -> 
     click.echo(f"{email} may sign in now.")
 
 
+@main.command(
+    context_settings={"ignore_unknown_options": True},
+    add_help_option=False,
+    short_help="Make or remove the demonstration.",
+)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+def demo(words: tuple[str, ...]) -> None:
+    """Make or remove the demonstration; `demo --help` says more."""
+    from rhesis_app.demo.cli import demo as group
+
+    group.main(args=list(words), prog_name="rhesis-app demo", obj=lambda: _host(running=True))
+
+
 @main.group()
 def plugins() -> None:
     """Look at plugins."""

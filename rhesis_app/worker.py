@@ -44,8 +44,11 @@ def perform(name: str, organization_id: str, ids: Mapping[str, str]) -> None:
 class SlimWorker(Worker):
     """RQ's worker without the parts that would run anything but our one function."""
 
+    asked_to_stop = False
+
     def request_stop(self, signum, frame):  # type: ignore[no-untyped-def]
         """Pass a deploy's SIGTERM on: RQ itself would let the slice run to its end without telling it."""
+        self.asked_to_stop = True
         if self.horse_pid:
             with suppress(ProcessLookupError):
                 os.kill(self.horse_pid, signal.SIGTERM)
@@ -67,7 +70,8 @@ def work(host: Runtime, queue_name: str, *, burst: bool = False) -> None:
     host.engine.dispose()
     if not burst:
         threading.Thread(target=sweep_for_ever, args=(host.settings, host), name="sweeper", daemon=True).start()
-    while True:
+    worker: SlimWorker | None = None
+    while worker is None or not worker.asked_to_stop:
         try:
             patient = Redis.from_url(host.settings.redis_url)  # waiting for a job takes longer than a page may wait
             queue = Queue(queue_name, connection=patient, serializer=JSONSerializer)

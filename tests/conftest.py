@@ -74,6 +74,7 @@ def app(settings: Settings) -> Iterator[Flask]:
     """The application, made once."""
     made = create_app(settings)
     yield made
+    made.extensions["rhesis"].door.close()
     made.extensions["rhesis"].engine.dispose()
 
 

@@ -104,9 +104,17 @@ def _make_run(scope: Scope, plan: RunPlan, results: Sequence[Given]) -> MadeRun:
         test_set_id=test_set_id,
         test_set_version_id=set_version_id,
         endpoint_id=endpoint_id,
-        endpoint_snapshot={"name": plan.endpoint, "url": "https://copilot.example/chat", "method": "POST",
-                           "request_template": {"message": "{{ input }}"}, "response_mapping": {"output": "$.reply"},
-                           "timeout_s": 60, "max_concurrency": 16, "headers": {}, "auth_kind": "none"},
+        endpoint_snapshot={
+            "name": plan.endpoint,
+            "url": "https://copilot.example/chat",
+            "method": "POST",
+            "request_template": {"message": "{{ input }}"},
+            "response_mapping": {"output": "$.reply"},
+            "timeout_s": 60,
+            "max_concurrency": 16,
+            "headers": {},
+            "auth_kind": "none",
+        },
         config={"max_attempts": 3, "metrics_from": "test_set"},
         planned=len(results),
         status=str(final_status(totals)) if plan.is_finished else "running",
@@ -153,7 +161,12 @@ def _metrics(scope: Scope, plan: RunPlan) -> tuple[dict[str, UUID], dict[str, UU
     versions: dict[str, UUID] = {}
     for name in plan.metrics:
         required = name not in plan.optional
-        recipe = {"evaluator_key": "text.contains", "params": {"text": ""}, "rule": {"at_least": 1}, "required": required}
+        recipe = {
+            "evaluator_key": "text.contains",
+            "params": {"text": ""},
+            "rule": {"at_least": 1},
+            "required": required,
+        }
         if name not in known:
             known[name] = new_id()
             scope.session.add(Metric(id=known[name], project_id=plan.project_id, name=name, **recipe))
@@ -202,7 +215,7 @@ def _tests(
     tests, versions = [], []
     for one in results:
         test_id, version_id = new_id(), new_id()
-        shared = {
+        shared: dict[str, Any] = {
             "organization_id": scope.organization_id,
             "requirement_id": requirements.get(one.requirement or ""),
             "kind": "single_turn",
@@ -249,7 +262,12 @@ def _test_set(scope: Scope, plan: RunPlan, versions: Sequence[dict[str, Any]]) -
     if items:
         session.execute(insert(TestSetVersionItem), [{**item, "test_set_version_id": version_id} for item in items])
         working = [
-            {"organization_id": organization_id, "test_set_id": test_set_id, "test_id": version["test_id"], "position": position}
+            {
+                "organization_id": organization_id,
+                "test_set_id": test_set_id,
+                "test_id": version["test_id"],
+                "position": position,
+            }
             for position, version in enumerate(versions, start=1)
         ]
         session.execute(insert(TestSetItem), working)

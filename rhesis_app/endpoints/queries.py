@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select
+from sqlalchemy import Select, func, select
 
 from rhesis_app.endpoints.models import Endpoint
 from rhesis_app.kernel.errors import NotFound
@@ -80,13 +80,15 @@ class EndpointChoice:
     url: str
 
 
-def list_endpoints(scope: Scope, request: PageRequest, *, project_id: UUID | None = None) -> Page[EndpointView]:
-    """The endpoints the actor may read, newest first, without archived ones."""
-    query = _shown(scope).where(Endpoint.archived_at.is_(None))
-    if project_id is not None:
-        query = query.where(Endpoint.project_id == project_id)
+def list_endpoints(
+    scope: Scope, request: PageRequest, *, project_id: UUID | None = None, archived: bool = False
+) -> Page[EndpointView]:
+    """The endpoints the actor may read, newest first: those in use, or with `archived` those put aside."""
+    query = _shown(scope).where(Endpoint.archived_at.is_not(None) if archived else Endpoint.archived_at.is_(None))
+    query = _of_projects(scope, query, project_id)
+    total = scope.session.scalar(select(func.count()).select_from(query.subquery())) if request.count else None
     rows = scope.session.execute(keyset(query, [By(Endpoint.id, descending=True)], request)).all()
-    return page_of(rows, request, key=lambda row: (row.id,), view=_view)
+    return page_of(rows, request, key=lambda row: (row.id,), view=_view, total=total)
 
 
 def get_endpoint(scope: Scope, endpoint_id: UUID, *, project_id: UUID | None = None) -> EndpointView:
@@ -118,6 +120,19 @@ def taken_names(scope: Scope, project_id: UUID, wanted: str) -> Collection[str]:
         Endpoint.name.startswith(wanted, autoescape=True),
     )
     return frozenset(scope.session.scalars(query))
+
+
+def _of_projects(scope: Scope, query: Select[Any], project_id: UUID | None) -> Select[Any]:
+    """Of one project, or of all whose endpoints the actor may read."""
+    if project_id is not None:
+        scope.require(Permission.ENDPOINT_READ, project=project_id)
+        return query.where(Endpoint.project_id == project_id)
+    if scope.may(Permission.ENDPOINT_READ):
+        return query
+    held = [
+        project for project, granted in scope.actor.project_permissions.items() if Permission.ENDPOINT_READ in granted
+    ]
+    return query.where(Endpoint.project_id.in_(held))
 
 
 def _shown(scope: Scope) -> Select[Any]:

@@ -5,10 +5,13 @@ from flask import Blueprint, Response, request
 from rhesis_app.kernel.errors import AppError
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.projects import actions, queries
+from rhesis_app.runs.queries.overview import project_state, trend_of
+from rhesis_app.runs.queries.runs import latest_runs
 from rhesis_app.web.access import needs
 from rhesis_app.web.htmx import go_to
 from rhesis_app.web.pages import render_page, say
-from rhesis_app.web.scope import current_scope
+from rhesis_app.web.scope import current_identity, current_scope
+from rhesis_app.web.trend import trend_plot
 
 blueprint = Blueprint("projects", __name__)
 
@@ -20,7 +23,8 @@ def index() -> Response:
     links = queries.list_project_links(current_scope())
     if len(links) == 1:
         return Response(status=303, headers={"Location": f"/p/{links[0].slug}/"})
-    return render_page("projects/index.html", projects=links)
+    can_write = current_scope().may(Permission.PROJECT_WRITE)
+    return render_page("projects/index.html", section="projects", projects=links, can_write=can_write)
 
 
 @blueprint.post("/projects")
@@ -39,6 +43,21 @@ def create() -> Response:
 @blueprint.get("/p/<slug>/")
 @needs(Permission.PROJECT_READ)
 def overview(slug: str) -> Response:
-    """A project at a glance."""
-    project = queries.project_by_slug(current_scope(), slug)
-    return render_page("projects/overview.html", section="overview", project=project)
+    """A project at a glance: its state and its runs, or the steps to the first verdict."""
+    scope = current_scope()
+    project = queries.project_by_slug(scope, slug)
+    latest = latest_runs(scope, project.id)
+    trend = trend_of(scope, latest)
+    return render_page(
+        "projects/overview.html",
+        section="overview",
+        project=project,
+        state=project_state(scope, project.id),
+        latest=latest,
+        trend=trend,
+        plot=trend_plot([(f"#{run.number}", run.pass_rate) for run in trend]),
+        can_write=scope.may(Permission.TEST_SET_WRITE, project=project.id),
+        can_execute=scope.may(Permission.RUN_EXECUTE, project=project.id),
+        is_demo=current_identity().is_demo,
+        now=scope.now,
+    )

@@ -128,7 +128,7 @@ def _ids_by_name(scope: Scope, project_id: UUID, names: Collection[str]) -> dict
     query = scope.select(Requirement.name, Requirement.id).where(
         Requirement.project_id == project_id, Requirement.archived_at.is_(None), Requirement.name.in_(names)
     )
-    return dict(scope.session.execute(query).tuples().all()) if names else {}
+    return dict(scope.session.execute(query).all()) if names else {}
 
 
 def _held(scope: Scope, requirement_id: UUID, permission: Permission) -> Requirement:
@@ -148,7 +148,7 @@ def _attach(scope: Scope, row: Requirement, metric_ids: Collection[UUID]) -> Non
         .where(Metric.project_id == row.project_id, Metric.archived_at.is_(None))
         .where(or_(Metric.id.in_(wanted), link.metric_id.is_not(None)))
     )
-    live: dict[UUID, bool] = dict(scope.session.execute(query).tuples().all())
+    live: dict[UUID, bool] = dict(scope.session.execute(query).all())
     unknown = sorted(str(metric_id) for metric_id in wanted - live.keys())
     if unknown:
         sentence = (

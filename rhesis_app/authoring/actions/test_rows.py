@@ -64,8 +64,8 @@ def _row(test_id: UUID, place: int, content: TestContent, requirement_id: UUID |
         "prompt": content.prompt,
         "expected": content.expected,
         "requirement_id": requirement_id,
-        "messages": content.messages,
+        "messages": [dict(message) for message in content.messages],
         "context": content.context,
-        "metadata": content.metadata,
+        "metadata": dict(content.metadata),
         "content_hash": content_hash(content, requirement_id),
     }

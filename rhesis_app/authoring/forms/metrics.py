@@ -47,8 +47,8 @@ class MetricForm:
 
 
 def blank_form(spec: EvaluatorSpec) -> MetricForm:
-    """The form of a new metric, with the evaluator's defaults."""
-    return MetricForm(**_rule_fields(usual_rule(spec)))
+    """The form of a new metric, with the evaluator's title and defaults."""
+    return MetricForm(name=spec.title, **_rule_fields(usual_rule(spec)))
 
 
 def form_of(view: MetricView) -> MetricForm:

@@ -12,7 +12,7 @@ from rhesis_app.authoring.queries import metric_trials
 from rhesis_app.authoring.queries import metrics as queries
 from rhesis_app.authoring.queries.evaluators import group_evaluators
 from rhesis_app.authoring.rules.metrics import spec_of
-from rhesis_app.kernel.errors import AppError, NotFound
+from rhesis_app.kernel.errors import AppError, Conflict, NotFound
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.projects.queries import ProjectView, project_by_slug
 from rhesis_app.sdk.params import fields_of
@@ -133,7 +133,7 @@ def restore(slug: str, metric_id: UUID) -> Response:
     here = url_for("metrics.show", slug=slug, metric_id=metric_id)
     try:
         view = actions.restore_metric(current_scope(), runtime().registry, metric_id)
-    except AppError as error:
+    except Conflict as error:
         say(error.detail, kind="failed")
         return go_to(here)
     say(f"“{view.name}” is back.")

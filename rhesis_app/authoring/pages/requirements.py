@@ -10,7 +10,7 @@ from rhesis_app.authoring.actions import requirements as actions
 from rhesis_app.authoring.forms import requirements as forms
 from rhesis_app.authoring.queries import requirements as queries
 from rhesis_app.authoring.queries.metrics import list_metric_choices
-from rhesis_app.kernel.errors import AppError, NotFound
+from rhesis_app.kernel.errors import AppError, Conflict, NotFound
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.projects.queries import ProjectView, project_by_slug
 from rhesis_app.web.access import needs
@@ -106,7 +106,7 @@ def restore(slug: str, requirement_id: UUID) -> Response:
     here = url_for("requirements.show", slug=slug, requirement_id=requirement_id)
     try:
         view = actions.restore_requirement(current_scope(), requirement_id)
-    except AppError as error:
+    except Conflict as error:
         say(error.detail, kind="failed")
         return go_to(here)
     say(f"“{view.name}” is back.")

@@ -1,7 +1,7 @@
 """What a test may hold, and the hash that tells one content from another."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
@@ -17,6 +17,7 @@ MAX_MESSAGES = 200
 MAX_METADATA = 20_000
 MAX_TESTS = 10_000
 ROLES = ("system", "developer", "user", "assistant", "tool")
+_SAID_AT_ONCE = 50
 # what every JSON reader keeps exactly; the database would turn a larger one into digits that not every client can read
 _EXACT = 2**53
 _UNSTORABLE = "It holds a character that cannot be stored (NUL, or half of a surrogate pair)."
@@ -96,11 +97,7 @@ def _message_problems(messages: tuple[Mapping[str, Any], ...]) -> Iterator[str]:
         elif not isinstance(message.get("name", ""), str) or not message.keys() <= {"role", "content", "name"}:
             yield f"Message {number} may hold role, content and name only, all of them texts."
         else:
-            yield from (
-                f"Message {number}: {problem}"
-                for text in message.values()
-                for problem in _text_problems(text)
-            )
+            yield from (f"Message {number}: {problem}" for text in message.values() for problem in _text_problems(text))
 
 
 def _metadata_problems(metadata: Mapping[str, Any]) -> Iterator[str]:
@@ -120,3 +117,21 @@ def _is_exact(value: Any) -> bool:
     if isinstance(value, int | float):
         return abs(value) <= _EXACT
     return all(_is_exact(part) for part in (value.values() if isinstance(value, Mapping) else value))
+
+
+def check_contents(contents: Sequence[TestContent], *, room: int = MAX_TESTS) -> tuple[TestContent, ...]:
+    """All contents as they are stored; Invalid names each wrong field of the first wrong ones (`tests.3.prompt`)."""
+    if len(contents) > room:
+        raise Invalid.field("tests", f"A test set holds at most {MAX_TESTS:,} tests; there is room for {room:,} more.")
+    checked: list[TestContent] = []
+    errors: dict[str, list[str]] = {}
+    for index, content in enumerate(contents):
+        try:
+            checked.append(check_content(content))
+        except Invalid as error:
+            errors |= {f"tests.{index}.{name}": texts for name, texts in error.errors.items()}
+        if len(errors) >= _SAID_AT_ONCE:
+            break
+    if errors:
+        raise Invalid("Some tests cannot be taken like this: see the fields named.", errors=errors)
+    return tuple(checked)

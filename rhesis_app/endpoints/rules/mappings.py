@@ -1,6 +1,7 @@
 """Response mappings: where in an answer the output, the context, the tool calls and the token counts stand."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isinf
@@ -11,6 +12,7 @@ from rhesis_app.endpoints.rules.paths import Path, PathProblem, compile_path
 OUTPUT = "output"
 KEYS = ("output", "context", "tool_calls", "tokens_in", "tokens_out", "session")
 _REPLACEMENT = "�"
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _MAX_DIGITS = 400
 _MAX_DEPTH = 200
 
@@ -117,7 +119,7 @@ def storable(text: str) -> str:
     """Text as the database can hold it: NUL and lone surrogates become U+FFFD."""
     if "\x00" in text:
         text = text.replace("\x00", _REPLACEMENT)
-    return text.encode("utf-8", "replace").decode() if _has_surrogates(text) else text
+    return _SURROGATE.sub(_REPLACEMENT, text) if _has_surrogates(text) else text
 
 
 def storable_json(value: Any) -> Any:

@@ -173,6 +173,7 @@ class ConnectionPool:
         kept = self._take_idle(target.origin)
         while kept is not None:
             if time.monotonic() - kept.idle_since < _MAX_IDLE_S and kept.is_connected:
+                kept.target = target  # it was opened for another path of the same origin, perhaps
                 return kept
             kept.close()
             kept = self._take_idle(target.origin)

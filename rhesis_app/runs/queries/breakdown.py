@@ -9,6 +9,7 @@ from sqlalchemy import RowMapping, and_, func
 from rhesis_app.authoring.models import MetricVersion, Requirement
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.models import Evaluation, RunMetric, TestResult, TestRun
+from rhesis_app.runs.queries.runs import one_run
 from rhesis_app.runs.queries.views import PassRate, rate_from
 
 OUTCOMES = ("passed", "failed", "error", "unscored")
@@ -98,6 +99,12 @@ def by_metric(scope: Scope, run_id: UUID) -> tuple[MetricRate, ...]:
     )
     found = [_metric(row) for row in scope.session.execute(query).mappings()]
     return tuple(sorted(found, key=lambda one: (*_worst(one.rate), one.name)))
+
+
+def view_breakdown(scope: Scope, run_id: UUID) -> BreakdownView:
+    """Both rates of a run; NotFound when it is not there to read."""
+    one_run(scope, TestRun.id == run_id)
+    return BreakdownView(requirements=by_requirement(scope, run_id), metrics=by_metric(scope, run_id))
 
 
 def outcomes_of(rates: Iterable[RequirementRate]) -> dict[str, int]:

@@ -9,6 +9,7 @@ from rhesis_app.authoring.models import TestSetVersion
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.models import TestRun
 from rhesis_app.runs.queries.breakdown import RequirementRate, by_requirement, outcomes_of
+from rhesis_app.runs.queries.finding import finding_of, left_out_of
 from rhesis_app.runs.queries.progress import Progress, open_work, standing_still, time_left_ms
 from rhesis_app.runs.queries.runs import one_run
 from rhesis_app.runs.queries.views import RunView, run_view
@@ -33,6 +34,21 @@ class RunPage:
     time_left_ms: float | None
     requirements: tuple[RequirementRate, ...]
     frozen: FrozenConfiguration
+
+    @property
+    def finding(self) -> str:
+        """What the run says, in a sentence or two."""
+        return finding_of(self.run, self.requirements)
+
+    @property
+    def left_out(self) -> str:
+        """What the rate leaves out, with the bounds that follow."""
+        return left_out_of(self.run)
+
+    @property
+    def given_metric_ids(self) -> list[str]:
+        """The metrics that were chosen for this run alone, for starting one like it; empty when it took the usual ones."""
+        return [str(one.id) for one in self.run.metrics] if self.frozen.config.get("metrics_from") == "given" else []
 
     @property
     def seen(self) -> str:

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from rhesis_app.authoring.rules.metrics import ends_of, rule_in_words, threshold_of
 from rhesis_app.kernel.registry import Registry
+from rhesis_app.runs.queries.views import RunView
 from rhesis_app.scoring.rules import RuleError, parse_rule
 from rhesis_app.sdk import EvaluatorSpec
 
@@ -39,3 +41,10 @@ def scale_of(rule: Mapping[str, Any], evaluator: str, registry: Registry) -> Sco
         return ScoreScale(low=low, high=high, threshold=threshold_of(parse_rule(rule, spec.scale)))
     except RuleError:  # the plugin changed its scale since the run
         return ScoreScale()
+
+
+def rules_in_words(run: RunView, registry: Registry) -> dict[UUID, str]:
+    """What each frozen metric of a run asks for, by its version's id."""
+    return {
+        metric.version_id: words_of(metric.rule, registry.evaluators.get(metric.evaluator)) for metric in run.metrics
+    }

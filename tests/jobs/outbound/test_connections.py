@@ -1,5 +1,6 @@
 """Connections are kept, shared by threads, and never cross a fork."""
 
+import json
 import os
 import ssl
 import threading
@@ -24,6 +25,15 @@ def test_one_connection_serves_many_calls(open_door, ask):
         for _ in range(5):
             door.send(ask(endpoint.url))
         assert (endpoint.count, endpoint.connections) == (5, 1)
+
+
+def test_a_kept_connection_asks_for_the_path_of_each_call(open_door, ask):
+    with ScriptedEndpoint(lambda call: json_reply({"reply": call.target})) as endpoint:
+        door = open_door()
+        paths = ["/v1/chat", "/v2/chat", "/v2/chat?tenant=b"]
+        answers = [door.send(ask(endpoint.origin + path)) for path in paths]
+        assert [json.loads(answer.body)["reply"] for answer in answers] == paths
+        assert endpoint.connections == 1
 
 
 def test_a_server_that_closes_gets_a_new_connection(open_door, ask):

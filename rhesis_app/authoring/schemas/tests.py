@@ -1,0 +1,74 @@
+"""What the tests API takes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import fields, validate
+
+from rhesis_app.authoring.rules.names import MAX_NAME
+from rhesis_app.authoring.rules.tests import MAX_CONTEXT, MAX_MESSAGES, MAX_TEXT, ROLES, TestContent
+from rhesis_app.web.openapi import Input, ListArguments
+
+_TEXT = validate.Length(max=MAX_TEXT)
+
+
+class MessageArguments(Input):
+    """A turn before the prompt."""
+
+    role = fields.String(required=True, validate=validate.OneOf(ROLES))
+    content = fields.String(required=True, validate=_TEXT)
+    name = fields.String(validate=_TEXT)
+
+
+class ContentArguments(Input):
+    """What a single-turn test holds; `requirement` is a name, and is made when missing."""
+
+    prompt = fields.String(required=True, validate=_TEXT)
+    expected = fields.String(load_default=None, allow_none=True, validate=_TEXT)
+    requirement = fields.String(load_default=None, allow_none=True, validate=validate.Length(max=MAX_NAME))
+    messages = fields.List(
+        fields.Nested(MessageArguments), load_default=list, validate=validate.Length(max=MAX_MESSAGES)
+    )
+    context = fields.List(fields.String(validate=_TEXT), load_default=list, validate=validate.Length(max=MAX_CONTEXT))
+    metadata = fields.Dict(keys=fields.String(), load_default=dict)
+
+
+class NewTestArguments(ContentArguments):
+    """A test to make."""
+
+    project_id = fields.UUID(required=True)
+
+
+class TestChangesArguments(Input):
+    """Only the fields that change; lists and metadata are replaced whole."""
+
+    __test__ = False
+
+    prompt = fields.String(validate=_TEXT)
+    expected = fields.String(allow_none=True, validate=_TEXT)
+    requirement = fields.String(allow_none=True, validate=validate.Length(max=MAX_NAME))
+    messages = fields.List(fields.Nested(MessageArguments), validate=validate.Length(max=MAX_MESSAGES))
+    context = fields.List(fields.String(validate=_TEXT), validate=validate.Length(max=MAX_CONTEXT))
+    metadata = fields.Dict(keys=fields.String())
+
+
+class TestListArguments(ListArguments):
+    """A page of tests."""
+
+    __test__ = False
+
+    project_id = fields.UUID(load_default=None)
+    requirement_id = fields.UUID(load_default=None)
+    test_set_id = fields.UUID(load_default=None)
+    q = fields.String(load_default="", validate=validate.Length(max=200))
+    archived = fields.Boolean(load_default=False)
+
+
+def changes_of(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields sent, as TestContent holds them."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in arguments.items()}
+
+
+def content_of(arguments: Mapping[str, Any]) -> TestContent:
+    """A test's content from what ContentArguments read."""
+    return TestContent(**changes_of(arguments))

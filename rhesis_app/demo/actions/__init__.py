@@ -1,0 +1,1 @@
+"""Making the demonstration, waiting for its runs, and removing it."""

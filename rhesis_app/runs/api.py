@@ -1,0 +1,124 @@
+"""Runs and their results over the API."""
+
+import time
+from typing import Any
+from uuid import UUID
+
+from flask.views import MethodView
+
+from rhesis_app.kernel.paging import Page
+from rhesis_app.kernel.permissions import Permission
+from rhesis_app.runs.actions.cancel import cancel_run
+from rhesis_app.runs.actions.start import NewRun, start_run
+from rhesis_app.runs.queries.breakdown import BreakdownView, view_breakdown
+from rhesis_app.runs.queries.result import ResultView, view_result
+from rhesis_app.runs.queries.results import ResultFilter, ResultRow, list_results
+from rhesis_app.runs.queries.runs import RunFilter, list_runs, run_is_finished, view_run
+from rhesis_app.runs.queries.views import RunView
+from rhesis_app.runs.schemas import NewRunArguments, ResultListArguments, RunArguments, RunHeaders, RunListArguments
+from rhesis_app.web.access import needs
+from rhesis_app.web.openapi import Answer, ApiBlueprint
+from rhesis_app.web.paging import page_request
+from rhesis_app.web.scope import current_scope, release_connection, runtime
+from rhesis_app.web.waiting import wait_slot
+
+blueprint = ApiBlueprint("runs_api", __name__, url_prefix="/api/v1", description="Test runs and their results")
+_ASK_AGAIN_S = 0.5
+
+
+@blueprint.route("/test-sets/<uuid:test_set_id>/runs", methods=["POST"])
+@needs(Permission.RUN_EXECUTE)
+@blueprint.arguments(RunHeaders, location="headers")
+@blueprint.arguments(NewRunArguments)
+@blueprint.answers(202, RunView)
+def start(headers: dict[str, Any], arguments: dict[str, Any], test_set_id: UUID) -> Answer:
+    """Start a run of a test set against an endpoint. Send `Idempotency-Key` so that a repeated request starts nothing."""
+    new = NewRun(
+        test_set_id=test_set_id,
+        endpoint_id=arguments["endpoint_id"],
+        metric_ids=tuple(arguments["metric_ids"]),
+        idempotency_key=headers["idempotency_key"],
+    )
+    run_id = start_run(current_scope(), runtime().registry, new)
+    return Answer(view_run(current_scope(), run_id), {"Location": f"/api/v1/test-runs/{run_id}"})
+
+
+@blueprint.route("/test-runs")
+class Runs(MethodView):
+    """All runs."""
+
+    @needs(Permission.RUN_READ)
+    @blueprint.arguments(RunListArguments, location="query")
+    @blueprint.answers(200, RunView, many=True)
+    def get(self, arguments: dict[str, Any]) -> Page[RunView]:
+        """List runs, newest first."""
+        status = arguments.pop("status")
+        names = ("project_id", "test_set_id", "endpoint_id")
+        chosen = RunFilter(statuses=(status,) if status else (), **{name: arguments.pop(name) for name in names})
+        return list_runs(current_scope(), page_request(**arguments), chosen)
+
+
+@blueprint.route("/test-runs/<uuid:run_id>")
+class Run(MethodView):
+    """One run."""
+
+    @needs(Permission.RUN_READ)
+    @blueprint.arguments(RunArguments, location="query")
+    @blueprint.answers(200, RunView)
+    def get(self, arguments: dict[str, Any], run_id: UUID) -> RunView:
+        """Read a run; with `wait` the answer comes when it has ended, or after that many seconds."""
+        view = view_run(current_scope(), run_id)
+        if view.is_finished or not arguments["wait"]:
+            return view
+        _wait_for_end(run_id, arguments["wait"])
+        return view_run(current_scope(), run_id)
+
+
+@blueprint.route("/test-runs/<uuid:run_id>/cancel", methods=["POST"])
+@needs(Permission.RUN_CANCEL)
+@blueprint.answers(200, RunView)
+def cancel(run_id: UUID) -> RunView:
+    """Cancel a run: nothing new is asked, answers on the way are kept. Of an ended run nothing changes."""
+    cancel_run(current_scope(), run_id)
+    return view_run(current_scope(), run_id)
+
+
+@blueprint.route("/test-runs/<uuid:run_id>/results")
+class Results(MethodView):
+    """The results of a run."""
+
+    @needs(Permission.RUN_READ)
+    @blueprint.arguments(ResultListArguments, location="query")
+    @blueprint.answers(200, ResultRow, many=True)
+    def get(self, arguments: dict[str, Any], run_id: UUID) -> Page[ResultRow]:
+        """List results: failed ones first, then errors, unscored and passed ones, each by position."""
+        names = ("outcome", "requirement_id", "metric_id", "q")
+        chosen = ResultFilter(**{name: arguments.pop(name) for name in names})
+        return list_results(current_scope(), run_id, page_request(**arguments), chosen)
+
+
+@blueprint.route("/test-runs/<uuid:run_id>/breakdown")
+@needs(Permission.RUN_READ)
+@blueprint.answers(200, BreakdownView)
+def breakdown(run_id: UUID) -> BreakdownView:
+    """Rates by requirement and by metric, worst first."""
+    return view_breakdown(current_scope(), run_id)
+
+
+@blueprint.route("/test-results/<uuid:result_id>")
+@needs(Permission.RUN_READ)
+@blueprint.answers(200, ResultView)
+def result(result_id: UUID) -> ResultView:
+    """Read a result with everything kept of it: the request, the raw answer, each evaluation with its evidence."""
+    return view_result(current_scope(), runtime().registry, result_id)
+
+
+def _wait_for_end(run_id: UUID, seconds: int) -> None:
+    """Ask twice a second without holding a connection; not at all when others wait already."""
+    until = time.monotonic() + seconds
+    with wait_slot() as may_wait:
+        while may_wait and (left := until - time.monotonic()) > 0:
+            release_connection()
+            time.sleep(min(_ASK_AGAIN_S, left))
+            if run_is_finished(current_scope(), run_id):
+                return

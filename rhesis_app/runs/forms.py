@@ -1,0 +1,135 @@
+"""The forms of runs, parsed into the actions' arguments."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from werkzeug.datastructures import MultiDict
+
+from rhesis_app.kernel.errors import AppError, Invalid
+from rhesis_app.kernel.ids import new_id
+from rhesis_app.runs.actions.quick_check import QuickCheck
+from rhesis_app.runs.actions.start import NewRun
+from rhesis_app.runs.queries.breakdown import OUTCOMES
+from rhesis_app.runs.queries.results import ResultFilter
+from rhesis_app.runs.queries.runs import RunFilter
+from rhesis_app.runs.rules import FINAL, RunStatus
+
+CLIP = 240
+OPEN = "open"
+_STATUSES = {OPEN: tuple(str(status) for status in RunStatus if status not in FINAL)} | {
+    str(status): (str(status),) for status in RunStatus
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunForm:
+    """A run as its form holds it: ids as texts. `key` makes a second click give the first one's run."""
+
+    test_set: str = ""
+    endpoint: str = ""
+    metric_ids: tuple[str, ...] = ()
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuickCheckForm:
+    """A quick check as its form holds it."""
+
+    endpoint: str = ""
+    prompt: str = ""
+    expected: str = ""
+    key: str = ""
+
+
+def run_form(sent: MultiDict[str, str]) -> RunForm:
+    """What was chosen; a form that is shown for the first time gets its key here."""
+    return RunForm(
+        test_set=sent.get("test_set", ""),
+        endpoint=sent.get("endpoint", ""),
+        metric_ids=tuple(sent.getlist("metric_ids")),
+        key=sent.get("key", "")[:64] or str(new_id()),
+    )
+
+
+def quick_check_form(sent: MultiDict[str, str]) -> QuickCheckForm:
+    """What was typed."""
+    return QuickCheckForm(
+        endpoint=sent.get("endpoint", ""),
+        prompt=sent.get("prompt", ""),
+        expected=sent.get("expected", ""),
+        key=sent.get("key", "")[:64] or str(new_id()),
+    )
+
+
+def new_run(form: RunForm) -> NewRun:
+    """The form as a run to start; Invalid at what was not chosen."""
+    test_set_id, endpoint_id = id_in(form.test_set), id_in(form.endpoint)
+    if test_set_id is None:
+        raise Invalid.field("test_set", "Choose a test set.")
+    if endpoint_id is None:
+        raise Invalid.field("endpoint", "Choose an endpoint.")
+    new = NewRun(test_set_id=test_set_id, endpoint_id=endpoint_id, metric_ids=tuple(_ids_in(form.metric_ids)))
+    return replace(new, idempotency_key=_key(form.key, new.body))
+
+
+def new_quick_check(project_id: UUID, form: QuickCheckForm) -> QuickCheck:
+    """The form as a quick check to start; Invalid at a missing endpoint."""
+    endpoint_id = id_in(form.endpoint)
+    if endpoint_id is None:
+        raise Invalid.field("endpoint", "Choose an endpoint.")
+    return QuickCheck(
+        project_id=project_id,
+        endpoint_id=endpoint_id,
+        prompt=form.prompt,
+        expected=form.expected,
+        idempotency_key=_key(form.key, form.endpoint, form.prompt, form.expected),
+    )
+
+
+def result_filter(sent: MultiDict[str, str], *, newest_first: bool = False) -> ResultFilter:
+    """The filters in an address; what is no filter of ours leaves nothing out."""
+    outcome = sent.get("outcome", "")
+    return ResultFilter(
+        outcome=outcome if outcome in OUTCOMES else "",
+        requirement_id=id_in(sent.get("requirement", "")),
+        metric_id=id_in(sent.get("metric", "")),
+        q=sent.get("q", "").strip()[:200],
+        newest_first=newest_first,
+        clip=CLIP,
+    )
+
+
+def run_filter(project_id: UUID, sent: MultiDict[str, str]) -> RunFilter:
+    """The filters of the list of runs; the status `open` stands for all that have not ended."""
+    return RunFilter(
+        project_id=project_id,
+        statuses=_STATUSES.get(sent.get("status", ""), ()),
+        test_set_id=id_in(sent.get("test_set", "")),
+        endpoint_id=id_in(sent.get("endpoint", "")),
+    )
+
+
+def errors_of(error: AppError | None) -> dict[str, list[str]]:
+    """An action's errors by the names of the form's fields."""
+    errors = error.errors if error else {}
+    return {name.removesuffix("_id") if name.endswith("_id") else name: texts for name, texts in errors.items()}
+
+
+def id_in(text: str) -> UUID | None:
+    """The id that a text holds, if any."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _key(key: str, *content: str) -> str:
+    """A key of this form with this content: going back and choosing something else is another run."""
+    return f"form-{key}-{hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]}"
+
+
+def _ids_in(texts: Iterable[str]) -> Iterable[UUID]:
+    return (found for text in texts if (found := id_in(text)) is not None)

@@ -1,0 +1,251 @@
+"""Pages of runs: the list, a run and its results, starting one, the quick check."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, Response, request, url_for
+
+from rhesis_app.kernel.errors import AppError, NotFound
+from rhesis_app.kernel.paging import PageRequest
+from rhesis_app.kernel.permissions import Permission
+from rhesis_app.projects.queries import ProjectView, project_by_slug
+from rhesis_app.reports.queries import list_formats
+from rhesis_app.runs import forms
+from rhesis_app.runs.actions.cancel import cancel_run
+from rhesis_app.runs.actions.quick_check import start_quick_check
+from rhesis_app.runs.actions.start import start_run
+from rhesis_app.runs.queries.breakdown import by_metric
+from rhesis_app.runs.queries.preflight import RunChoices, preflight, run_choices
+from rhesis_app.runs.queries.result import neighbours, view_result
+from rhesis_app.runs.queries.results import ResultFilter, list_results
+from rhesis_app.runs.queries.run_page import RunPage, open_run_page
+from rhesis_app.runs.queries.runs import list_runs, view_run, view_run_by_number
+from rhesis_app.runs.queries.wording import rules_in_words
+from rhesis_app.web.access import needs
+from rhesis_app.web.htmx import go_to, nothing_new
+from rhesis_app.web.pages import csrf_token, render_fragment, render_page, say
+from rhesis_app.web.paging import page_links, page_request
+from rhesis_app.web.scope import current_scope, runtime
+
+blueprint = Blueprint("runs", __name__)
+_FRESH = timedelta(seconds=3)
+_LIVE_ROWS = 25
+_FILTERS = ("outcome", "requirement", "metric", "q")
+
+
+@blueprint.get("/p/<slug>/runs")
+@needs(Permission.RUN_READ)
+def index(slug: str) -> Response:
+    """The runs of a project, newest first."""
+    scope = current_scope()
+    project = project_by_slug(scope, slug)
+    page = list_runs(scope, page_request(cursor=request.args.get("cursor")), forms.run_filter(project.id, request.args))
+    return _page(
+        "index",
+        project,
+        page=page,
+        links=page_links(page),
+        **_options(run_choices(scope, project.id), any_set="Every test set", any_endpoint="Every endpoint"),
+        **_filters(("status", "test_set", "endpoint")),
+        can_execute=scope.may(Permission.RUN_EXECUTE, project=project.id),
+    )
+
+
+@blueprint.get("/p/<slug>/runs/new")
+@needs(Permission.RUN_EXECUTE)
+def new(slug: str) -> Response:
+    """The form of a new run."""
+    return _new_page(project_by_slug(current_scope(), slug), forms.run_form(request.args))
+
+
+@blueprint.post("/p/<slug>/runs")
+@needs(Permission.RUN_EXECUTE)
+def start(slug: str) -> Response:
+    """Start a run and go to its page."""
+    scope = current_scope()
+    project, form = project_by_slug(scope, slug), forms.run_form(request.form)
+    try:
+        run_id = start_run(scope, runtime().registry, forms.new_run(form))
+    except AppError as error:
+        return _new_page(project, form, error)
+    return _to_run(slug, run_id)
+
+
+@blueprint.get("/p/<slug>/runs/<int:number>")
+@needs(Permission.RUN_READ)
+def show(slug: str, number: int) -> Response:
+    """One run with its results."""
+    project, page = _run_page(slug, number)
+    chosen = _chosen(page)
+    asked = page_request(limit=_LIVE_ROWS) if chosen.newest_first else page_request(cursor=request.args.get("cursor"))
+    results = list_results(current_scope(), page.run.id, asked, chosen)
+    links = (None, None) if chosen.newest_first else page_links(results)
+    return _page("show", project, links=links, **_parts(page, chosen, results))
+
+
+@blueprint.get("/p/<slug>/runs/<int:number>/progress")
+@needs(Permission.RUN_READ)
+def progress(slug: str, number: int) -> Response:
+    """The run as a fragment, for the page that watches it; nothing while nothing has changed."""
+    project, page = _run_page(slug, number)
+    if request.args.get("seen") == page.seen:
+        return nothing_new()
+    chosen = _chosen(page)
+    results = list_results(current_scope(), page.run.id, PageRequest(limit=_LIVE_ROWS), chosen)
+    return render_fragment(
+        "runs/_run.html", project=project, links=(None, None), now=current_scope().now, **_parts(page, chosen, results)
+    )
+
+
+@blueprint.post("/p/<slug>/runs/<int:number>/cancel")
+@needs(Permission.RUN_CANCEL)
+def cancel(slug: str, number: int) -> Response:
+    """Cancel a run."""
+    scope = current_scope()
+    project = project_by_slug(scope, slug)
+    cancel_run(scope, view_run_by_number(scope, project.id, number).id)
+    say(f"Run #{number} is being cancelled: answers on the way are kept.")
+    return go_to(url_for("runs.show", slug=slug, number=number))
+
+
+@blueprint.get("/p/<slug>/runs/<int:number>/results/<uuid:result_id>")
+@needs(Permission.RUN_READ)
+def result(slug: str, number: int, result_id: UUID) -> Response:
+    """One result as a page of its own."""
+    project, views = _result(slug, number, result_id)
+    return _page("result", project, is_docked=False, **views)
+
+
+@blueprint.get("/p/<slug>/runs/<int:number>/results/<uuid:result_id>/panel")
+@needs(Permission.RUN_READ)
+def result_panel(slug: str, number: int, result_id: UUID) -> Response:
+    """The same for the drawer beside the list."""
+    project, views = _result(slug, number, result_id)
+    return render_fragment("runs/_result.html", project=project, is_docked=True, now=current_scope().now, **views)
+
+
+@blueprint.get("/p/<slug>/quick-check")
+@needs(Permission.RUN_EXECUTE)
+def quick_check(slug: str) -> Response:
+    """Two fields that lead to a first verdict."""
+    return _quick_check_page(project_by_slug(current_scope(), slug), forms.quick_check_form(request.args))
+
+
+@blueprint.post("/p/<slug>/quick-check")
+@needs(Permission.RUN_EXECUTE)
+def start_check(slug: str) -> Response:
+    """Ask that one question and go to its run."""
+    scope = current_scope()
+    project, form = project_by_slug(scope, slug), forms.quick_check_form(request.form)
+    try:
+        run_id = start_quick_check(scope, runtime().registry, forms.new_quick_check(project.id, form))
+    except AppError as error:
+        return _quick_check_page(project, form, error)
+    return _to_run(slug, run_id)
+
+
+def _run_page(slug: str, number: int) -> tuple[ProjectView, RunPage]:
+    project = project_by_slug(current_scope(), slug)
+    return project, open_run_page(current_scope(), project.id, number)
+
+
+def _chosen(page: RunPage) -> ResultFilter:
+    """The filters of the address; while the run goes on and nothing is filtered, the newest results come first."""
+    is_watched = not page.run.is_finished and not _kept(_FILTERS)
+    return forms.result_filter(request.args, newest_first=is_watched)
+
+
+def _parts(page: RunPage, chosen: ResultFilter, results: Any) -> dict[str, Any]:
+    scope, registry = current_scope(), runtime().registry
+    return {
+        "page": page,
+        "run": page.run,
+        "metrics": by_metric(scope, page.run.id),
+        "chosen": chosen,
+        **_filters(_FILTERS),
+        "hidden": _kept(("outcome", "metric")),
+        "requirement_options": [("", "Every requirement"), *_named(page)],
+        "results": results,
+        "fresh_since": scope.now - _FRESH,
+        "formats": list_formats(registry),
+        "rules": rules_in_words(page.run, registry),
+    }
+
+
+def _result(slug: str, number: int, result_id: UUID) -> tuple[ProjectView, dict[str, Any]]:
+    scope = current_scope()
+    project = project_by_slug(scope, slug)
+    found = view_result(scope, runtime().registry, result_id)
+    if (found.project_id, found.run_number) != (project.id, number):
+        raise NotFound("There is no such result in this run.")
+    beside = neighbours(scope, found, forms.result_filter(request.args))
+    return project, {"result": found, "beside": beside, **_filters(_FILTERS)}
+
+
+def _new_page(project: ProjectView, form: forms.RunForm, error: AppError | None = None) -> Response:
+    scope = current_scope()
+    scope.require(Permission.RUN_EXECUTE, project=project.id)
+    chosen_set = forms.id_in(form.test_set)
+    return _page(
+        "new",
+        project,
+        status=error.status if error else 200,
+        form=form,
+        **_options(run_choices(scope, project.id)),
+        check=preflight(scope, runtime().registry, chosen_set) if chosen_set else None,
+        errors=forms.errors_of(error),
+        message=error.detail if error else "",
+    )
+
+
+def _quick_check_page(project: ProjectView, form: forms.QuickCheckForm, error: AppError | None = None) -> Response:
+    scope = current_scope()
+    scope.require(Permission.RUN_EXECUTE, project=project.id)
+    return _page(
+        "quick_check",
+        project,
+        status=error.status if error else 200,
+        form=form,
+        **_options(run_choices(scope, project.id)),
+        errors=forms.errors_of(error),
+        message=error.detail if error else "",
+    )
+
+
+def _to_run(slug: str, run_id: UUID) -> Response:
+    return go_to(url_for("runs.show", slug=slug, number=view_run(current_scope(), run_id).number))
+
+
+def _page(name: str, project: ProjectView, **views: Any) -> Response:
+    return render_page(
+        f"runs/{name}.html", section="runs", project=project, csrf_token=csrf_token(), now=current_scope().now, **views
+    )
+
+
+def _options(choices: RunChoices, any_set: str = "Choose a test set", any_endpoint: str = "") -> dict[str, Any]:
+    """What can be chosen, as the forms' options."""
+    sets = [(str(one.id), one.name) for one in choices.test_sets]
+    endpoints = [(str(one.id), one.name) for one in choices.endpoints]
+    return {
+        "choices": choices,
+        "set_options": [("", any_set), *sets],
+        "endpoint_options": [("", any_endpoint), *endpoints] if any_endpoint else endpoints,
+        "metric_options": [(str(one.id), one.name, one.note) for one in choices.metrics],
+    }
+
+
+def _named(page: RunPage) -> list[tuple[str, str]]:
+    named = [(str(one.requirement_id), one.name) for one in page.requirements if one.name]
+    return sorted(named, key=lambda pair: pair[1].casefold())
+
+
+def _filters(names: tuple[str, ...]) -> dict[str, Any]:
+    """`kept`: the filters of the address; `without`: for each of them the others, to take it away or to change it."""
+    kept = _kept(names)
+    return {"kept": kept, "without": {gone: {n: v for n, v in kept.items() if n != gone} for gone in names}}
+
+
+def _kept(names: tuple[str, ...]) -> dict[str, str]:
+    """The filters of this address, for the links and forms that keep them."""
+    return {name: value for name in names if (value := request.args.get(name, ""))}

@@ -1,0 +1,53 @@
+"""What the runs API takes."""
+
+from marshmallow import EXCLUDE, fields, validate
+
+from rhesis_app.runs.queries.breakdown import OUTCOMES
+from rhesis_app.runs.rules import RunStatus
+from rhesis_app.web.openapi import Input, ListArguments
+
+MAX_WAIT_S = 60
+
+
+class NewRunArguments(Input):
+    """A run to start; without `metric_ids` the test set's metrics judge, else those of its tests' requirements."""
+
+    endpoint_id = fields.UUID(required=True)
+    metric_ids = fields.List(fields.UUID(), load_default=list, validate=validate.Length(max=50))
+
+
+class RunHeaders(Input):
+    """Headers of a start: the same key gives the same run."""
+
+    class Meta:
+        """Other headers are none of this operation's business."""
+
+        unknown = EXCLUDE
+
+    idempotency_key = fields.String(
+        data_key="Idempotency-Key", load_default=None, validate=validate.Length(min=1, max=200)
+    )
+
+
+class RunListArguments(ListArguments):
+    """A page of runs."""
+
+    project_id = fields.UUID(load_default=None)
+    status = fields.String(load_default=None, validate=validate.OneOf([str(status) for status in RunStatus]))
+    test_set_id = fields.UUID(load_default=None)
+    endpoint_id = fields.UUID(load_default=None)
+
+
+class RunArguments(Input):
+    """Reading a run: `wait` is how many seconds to wait for its end."""
+
+    wait = fields.Integer(load_default=0, validate=validate.Range(0, MAX_WAIT_S))
+
+
+class ResultListArguments(ListArguments):
+    """A page of results; `metric_id` gives those that failed on that metric."""
+
+    outcome = fields.String(load_default="", validate=validate.OneOf(OUTCOMES))
+    requirement_id = fields.UUID(load_default=None)
+    metric_id = fields.UUID(load_default=None)
+    q = fields.String(load_default="", validate=validate.Length(max=200))

@@ -1,0 +1,37 @@
+"""What the documents say is what the code does."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+NAME = re.compile(r"\b(?:RHESIS_[A-Z_]+|DATABASE_URL|REDIS_URL|SECRET_KEY|JWT_ALGORITHM)\b")
+# set by tests and by the project's own checks, not by an operator
+INTERNAL = {"RHESIS_BROWSER_REQUIRED"}
+# flask's own names for what we call otherwise
+FLASKS = {"SECRET_KEY_FALLBACKS"}
+
+
+def names_in(*paths: Path) -> set[str]:
+    return {name for path in paths for name in NAME.findall(path.read_text("utf-8"))} - INTERNAL - FLASKS
+
+
+def test_every_setting_is_documented_and_every_documented_one_exists() -> None:
+    code = names_in(*(ROOT / "rhesis_app").rglob("*.py"), ROOT / "deploy/compose.yml")
+    assert names_in(ROOT / "docs/configuration.md") == code
+
+
+def test_the_example_environment_names_only_settings_that_exist() -> None:
+    assert names_in(ROOT / ".env.example") <= names_in(ROOT / "docs/configuration.md")
+
+
+@pytest.mark.parametrize("document", sorted(ROOT.glob("*.md")) + sorted((ROOT / "docs").rglob("*.md")), ids=str)
+def test_links_between_documents_lead_somewhere(document: Path) -> None:
+    targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text("utf-8"))
+    assert [target for target in targets if not (document.parent / target).exists()] == []
+
+
+def test_every_make_target_of_the_readme_exists() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.M))
+    assert set(re.findall(r"\bmake ([a-z]+)", (ROOT / "README.md").read_text("utf-8"))) <= targets
