@@ -9,6 +9,8 @@ import click
 import rhesis_app
 
 if TYPE_CHECKING:
+    from flask import Flask
+
     from rhesis_app.infra.runtime import Runtime
 
 
@@ -129,6 +131,14 @@ def demo(words: tuple[str, ...]) -> None:
     group.main(args=list(words), prog_name="rhesis-app demo", obj=lambda: _host(running=True))
 
 
+@main.command()
+def openapi() -> None:
+    """Print the API's OpenAPI document, as docs/openapi.json keeps it."""
+    from rhesis_app.web.openapi import printed_document
+
+    click.echo(printed_document(_app()))
+
+
 @main.group()
 def plugins() -> None:
     """Look at plugins."""
@@ -154,17 +164,20 @@ def check_plugin_command(name: str) -> None:
 
 def _host(*, running: bool = False) -> "Runtime":
     """The runtime from the environment; with `running` an `up` on this machine's data directory is found as well."""
+    host: Runtime = _app(running=running).extensions["rhesis"]
+    return host
+
+
+def _app(*, running: bool = True) -> "Flask":
     from rhesis_app.app import create_app
     from rhesis_app.infra.config import ConfigurationError, read_environment, settings_from
     from rhesis_app.infra.up import environment_beside
 
     environment = read_environment()
     try:
-        app = create_app(settings_from(environment_beside(environment) if running else environment))
+        return create_app(settings_from(environment_beside(environment) if running else environment))
     except ConfigurationError as problem:
         raise click.ClickException(str(problem)) from problem
-    host: Runtime = app.extensions["rhesis"]
-    return host
 
 
 if __name__ == "__main__":

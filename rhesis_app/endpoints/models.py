@@ -4,8 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import JSON, CheckConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from rhesis_app.infra.orm import Archivable, Base, Identified, Json, Stamped, TenantOwned, addressable, belongs_to
@@ -27,9 +26,10 @@ class Endpoint(Identified, Stamped, Archivable, TenantOwned, Base):
     name: Mapped[str]
     url: Mapped[str]
     method: Mapped[str] = mapped_column(default="POST", server_default="POST")
-    headers: Mapped[Json] = mapped_column(default=dict, server_default=text("'{}'"))
-    request_template: Mapped[Any] = mapped_column(JSONB(none_as_null=False))
-    response_mapping: Mapped[Json]
+    # JSON and not JSONB: people find their keys in the order they wrote them, and nothing is searched in here
+    headers: Mapped[Json] = mapped_column(JSON, default=dict, server_default=text("'{}'"))
+    request_template: Mapped[Any] = mapped_column(JSON(none_as_null=False), nullable=False)
+    response_mapping: Mapped[Json] = mapped_column(JSON)
     auth_kind: Mapped[str] = mapped_column(default="none", server_default="none")
     auth_header: Mapped[str | None]
     secret: Mapped[str | None]

@@ -47,7 +47,7 @@ class RunArguments(Input):
 class ResultListArguments(ListArguments):
     """A page of results; `metric_id` gives those that failed on that metric."""
 
-    outcome = fields.String(load_default="", validate=validate.OneOf(OUTCOMES))
+    outcome = fields.String(load_default=None, validate=validate.OneOf(OUTCOMES))
     requirement_id = fields.UUID(load_default=None)
     metric_id = fields.UUID(load_default=None)
     q = fields.String(load_default="", validate=validate.Length(max=200))

@@ -328,8 +328,10 @@ _ACCEPT: dict[str, Callable[[ParamField, Any], Any]] = {
 
 def is_storable(value: Any, depth: int = 50) -> bool:
     """Whether `value` is JSON that a PostgreSQL jsonb column takes: no NUL, no lone surrogate, no NaN, not too deep."""
-    if value is None or isinstance(value, bool | int):
+    if value is None or isinstance(value, bool):
         return True
+    if isinstance(value, int):
+        return -(2**63) <= value < 2**63  # what a JSON reader may be trusted to take
     if isinstance(value, str):
         return "\0" not in value and not has_lone_surrogate(value)
     if isinstance(value, float):

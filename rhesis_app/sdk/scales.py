@@ -8,9 +8,13 @@ from typing import Any, Literal
 
 def _number(value: object) -> float | None:
     """A finite number as float, or None; True and False are no numbers here."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # an integer of hundreds of digits
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _split(rule: object, allowed: tuple[str, ...]) -> tuple[str, Any] | str:

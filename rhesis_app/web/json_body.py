@@ -41,6 +41,8 @@ def _check(value: Any, depth: int) -> None:
         raise BadRequest(f"The body is nested deeper than {_MAX_DEPTH} levels.")
     if isinstance(value, str):
         _check_text(value)
+    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise BadRequest("The body holds a whole number past 64 bits, which could not be answered again.")
     elif isinstance(value, dict):
         for name, item in value.items():
             _check_text(name)

@@ -182,6 +182,7 @@ def complete_document(document: dict[str, Any], public: frozenset[str]) -> dict[
     for path, item in document["paths"].items():
         for method, operation in item.items():
             if method in {"get", "post", "put", "patch", "delete"}:
+                _join_form_parts(operation, components["schemas"])
                 _complete_operation(path, method, operation, public)
     return document
 
@@ -206,6 +207,22 @@ def _complete_operation(path: str, method: str, operation: dict[str, Any], publi
     operation["security"] = [] if path in public else [{"bearer": []}]
 
 
+def _join_form_parts(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """One multipart body of a form's files and fields: the document library writes files as parameters, which 3.x has not."""
+    files = [part for part in operation.get("parameters", []) if part.get("in") == "formData"]
+    if not files:
+        return
+    operation["parameters"] = [part for part in operation["parameters"] if part.get("in") != "formData"]
+    (fields,) = operation["requestBody"]["content"].values()
+    named = schemas[fields["schema"]["$ref"].rpartition("/")[2]]
+    whole = {
+        **named,
+        "properties": {part["name"]: part["schema"] for part in files} | named["properties"],
+        "required": [part["name"] for part in files if part.get("required")] + named.get("required", []),
+    }
+    operation["requestBody"]["content"] = {"multipart/form-data": {"schema": whole}}
+
+
 def _problem_response(code: str) -> dict[str, Any]:
     schema = {"$ref": "#/components/schemas/Problem"}
     return {"description": f"Problem {code}", "content": {"application/problem+json": {"schema": schema}}}
@@ -219,3 +236,9 @@ def register_documents(app: Flask, api: DocumentedApi) -> None:
         return complete_document(api.spec.to_dict(), PUBLIC_PATHS)
 
     app.extensions["rhesis_openapi"] = finished
+
+
+def printed_document(app: Flask) -> str:
+    """The document as text with a fixed order, for the file that is compared with it."""
+    document = app.extensions["rhesis_openapi"]()
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode()

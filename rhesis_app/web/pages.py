@@ -30,7 +30,7 @@ def render_page(
     template: str, *, section: str = "", project: ProjectWords | None = None, status: int = 200, **views: Any
 ) -> Response:
     """A page in the layout; `section` is the current entry of the navigation, `views` go to the template by name."""
-    return Response(render_template(template, shell=_shell(section, project), **views), status=status)
+    return Response(render_template(template, shell=_shell(section, project), project=project, **views), status=status)
 
 
 def render_bare(template: str, *, status: int = 200, **views: Any) -> Response:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from rhesis_app.authoring.actions.bulk import forget_plans
 from rhesis_app.authoring.models import TestSet
 from rhesis_app.kernel.errors import Invalid
 from rhesis_app.kernel.ids import new_id
@@ -36,8 +37,7 @@ SELECT c.test_count, c.content_hash, v.id, v.number
 """
 )
 # A version's id is made of what it is a version of (a UUID version 8 of test and content). So neither insert has to look up
-# what the other wrote: the rows of a statement have no statistics, and joining ten thousand of them to each other took half a
-# minute.
+# what the other wrote: rows of a statement have no statistics, and the planner may join ten thousand of them one by one.
 _WRITE = text(
     """
 WITH live AS MATERIALIZED (
@@ -96,6 +96,7 @@ def freeze_held(scope: Scope, test_set_id: UUID) -> FrozenTestSet:
         found = session.execute(_FIND, where).one()
         if not found.test_count:
             raise Invalid.field("tests", EMPTY)
+        forget_plans(scope, found.test_count)
         if found.id is not None:
             return _frozen(found.id, found.number, found.test_count, found.content_hash)
         version_id = new_id()

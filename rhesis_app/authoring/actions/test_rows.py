@@ -6,6 +6,7 @@ from uuid import UUID
 import orjson
 from sqlalchemy import text
 
+from rhesis_app.authoring.actions.bulk import forget_plans
 from rhesis_app.authoring.actions.requirements import ensure_requirements
 from rhesis_app.authoring.rules.tests import TestContent, content_hash
 from rhesis_app.kernel.ids import new_id
@@ -44,6 +45,7 @@ def write_tests(
         for place, (test_id, content) in enumerate(zip(ids, contents, strict=True), 1)
     ]
     scope.session.flush()
+    forget_plans(scope, len(rows))
     scope.session.execute(
         _WRITE,
         {

@@ -216,3 +216,25 @@ def _view(row: TestSet, test_count: int, version: int | None, pairs: list[list[s
         archived_at=row.archived_at,
         etag=etag(row.id, row.updated_at),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestSetChoice:
+    """A test set to choose in a form."""
+
+    __test__ = False
+
+    id: UUID
+    name: str
+
+
+def list_test_set_choices(scope: Scope, project_id: UUID) -> tuple[TestSetChoice, ...]:
+    """The live test sets of a project to choose from, by name, at most 200."""
+    scope.require(Permission.TEST_SET_READ, project=project_id)
+    query = (
+        scope.select(TestSet.id, TestSet.name)
+        .where(TestSet.project_id == project_id, TestSet.archived_at.is_(None))
+        .order_by(TestSet.name, TestSet.id)
+        .limit(200)
+    )
+    return tuple(TestSetChoice(id=found, name=name) for found, name in scope.session.execute(query))

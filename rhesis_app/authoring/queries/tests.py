@@ -194,3 +194,22 @@ def _view(row: Test, requirement: str | None) -> TestView:
         archived_at=row.archived_at,
         etag=etag(row.id, row.updated_at),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequirementChoice:
+    """A requirement to choose in a form."""
+
+    id: UUID
+    name: str
+
+
+def list_requirement_choices(scope: Scope, project_id: UUID) -> tuple[RequirementChoice, ...]:
+    """The live requirements of a project to choose from, by name, at most 200."""
+    query = (
+        scope.select(Requirement.id, Requirement.name)
+        .where(Requirement.project_id == project_id, Requirement.archived_at.is_(None))
+        .order_by(Requirement.name, Requirement.id)
+        .limit(200)
+    )
+    return tuple(RequirementChoice(id=found, name=name) for found, name in scope.session.execute(query))

@@ -38,6 +38,13 @@ class EvaluationView:
     scale: ScoreScale
     duration_ms: float | None
 
+    @property
+    def answered(self) -> str:
+        """Yes or no, where the rule asks for one of them; else the label, if there is one."""
+        if self.rule in {"yes", "no"} and self.score is not None:
+            return "yes" if self.score else "no"
+        return self.label or ""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultView:

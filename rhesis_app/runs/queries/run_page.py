@@ -46,9 +46,11 @@ class RunPage:
         return left_out_of(self.run)
 
     @property
-    def given_metric_ids(self) -> list[str]:
-        """The metrics that were chosen for this run alone, for starting one like it; empty when it took the usual ones."""
-        return [str(one.id) for one in self.run.metrics] if self.frozen.config.get("metrics_from") == "given" else []
+    def again(self) -> list[tuple[str, str]]:
+        """The fields of the form that starts a run like this one; metrics are among them when they were chosen for it."""
+        chosen = self.run.metrics if self.frozen.config.get("metrics_from") == "given" else ()
+        fields = [("test_set", str(self.run.test_set.id)), ("endpoint", str(self.run.endpoint.id))]
+        return [*fields, *(("metric_ids", str(one.id)) for one in chosen)]
 
     @property
     def seen(self) -> str:

@@ -85,6 +85,17 @@ def test_bad_input_is_named(alice: Person, project: ProjectView, body: dict[str,
     assert alice.count(Metric) == 0
 
 
+@pytest.mark.parametrize("huge", [10**18 * 1000, 10**400])
+def test_a_number_that_could_not_be_answered_again_is_not_taken(alice: Person, project: ProjectView, huge: int) -> None:
+    sent = {"project_id": str(project.id), "name": "Fine", "evaluator": "text.similarity"}
+    assert alice.api.post("/metrics", {**sent, "rule": {"at_least": huge}}).status_code in {400, 422}
+    schema = {"evaluator": "structure.json_schema", "params": {"schema": {"minimum": huge}}}
+    assert alice.api.post("/metrics", {**sent, **schema}).status_code in {400, 422}
+    typed = {"evaluator": "structure.json_schema", "name": "Fine", "params.schema": f'{{"minimum": {huge}}}'}
+    assert alice.web.post(f"/p/{project.slug}/metrics", typed).status_code == 422
+    assert alice.api.get("/metrics").json == []
+
+
 def test_only_the_fields_sent_change(alice: Person, project: ProjectView) -> None:
     made = make(alice, project, evaluator="text.similarity", rule={"at_least": 0.6}, params={"text": "abc"})
     path = f"/metrics/{made['id']}"

@@ -1,0 +1,172 @@
+"""Pages of tests."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, Response, request, url_for
+
+from rhesis_app.authoring.actions import tests as actions
+from rhesis_app.authoring.actions.test_set_items import AddedTests, add_tests
+from rhesis_app.authoring.forms import tests as forms
+from rhesis_app.authoring.queries import tests as queries
+from rhesis_app.authoring.queries.test_sets import TestSetChoice, list_test_set_choices
+from rhesis_app.kernel.errors import AppError, NotFound
+from rhesis_app.kernel.permissions import Permission
+from rhesis_app.projects.queries import ProjectView, project_by_slug
+from rhesis_app.web.access import needs
+from rhesis_app.web.htmx import go_to
+from rhesis_app.web.pages import render_page, say
+from rhesis_app.web.paging import page_links, page_request
+from rhesis_app.web.scope import current_scope
+
+blueprint = Blueprint("tests", __name__)
+
+
+@blueprint.get("/p/<slug>/tests")
+@needs(Permission.TEST_READ)
+def index(slug: str) -> Response:
+    """The tests of a project."""
+    scope = current_scope()
+    project = project_by_slug(scope, slug)
+    chosen = forms.test_filter(request.args, project.id)
+    page = queries.list_test_lines(scope, page_request(cursor=request.args.get("cursor"), count=True), chosen)
+    return _page(
+        "index",
+        project,
+        page=page,
+        links=page_links(page),
+        chosen=chosen,
+        requirements=_options("Every requirement", queries.list_requirement_choices(scope, project.id)),
+        test_sets=_options("Every test set", list_test_set_choices(scope, project.id)),
+    )
+
+
+@blueprint.get("/p/<slug>/tests/new")
+@needs(Permission.TEST_WRITE)
+def new(slug: str) -> Response:
+    """The form of a new test; `?test_set=` and `?requirement=` fill it in."""
+    filled = forms.TestForm(
+        test_set=request.args.get("test_set", ""), requirement=request.args.get("requirement", "")
+    )
+    return _form_page(project_by_slug(current_scope(), slug), filled)
+
+
+@blueprint.post("/p/<slug>/tests")
+@needs(Permission.TEST_WRITE)
+def create(slug: str) -> Response:
+    """Make a test, in a test set where one was chosen."""
+    scope = current_scope()
+    project, form = project_by_slug(scope, slug), forms.test_form(request.form)
+    test_set_id = forms.uuid_or_none(form.test_set)
+    try:
+        content = forms.content_of(form)
+        if test_set_id is None:
+            view = actions.create_test(scope, project.id, content)
+            say("The test was created.")
+            return go_to(url_for("tests.show", slug=slug, test_id=view.id))
+        made = add_tests(scope, test_set_id, AddedTests(tests=(content,)))
+    except AppError as error:
+        return _form_page(project, form, error=error)
+    say(f"The test was added to “{made.name}”.")
+    return go_to(url_for("test_sets.show", slug=slug, test_set_id=made.id))
+
+
+@blueprint.get("/p/<slug>/tests/<uuid:test_id>")
+@needs(Permission.TEST_READ)
+def show(slug: str, test_id: UUID) -> Response:
+    """One test and where it is used."""
+    scope = current_scope()
+    project = project_by_slug(scope, slug)
+    view = _test(project, test_id)
+    return _page("show", project, test=view, test_sets=queries.sets_of_test(scope, test_id))
+
+
+@blueprint.get("/p/<slug>/tests/<uuid:test_id>/edit")
+@needs(Permission.TEST_WRITE)
+def edit(slug: str, test_id: UUID) -> Response:
+    """The form of a test."""
+    project = project_by_slug(current_scope(), slug)
+    view = _test(project, test_id)
+    return _form_page(project, forms.form_of(view), view=view)
+
+
+@blueprint.post("/p/<slug>/tests/<uuid:test_id>")
+@needs(Permission.TEST_WRITE)
+def update(slug: str, test_id: UUID) -> Response:
+    """Change a test."""
+    scope = current_scope()
+    project, form = project_by_slug(scope, slug), forms.test_form(request.form)
+    view = _test(project, test_id)
+    try:
+        actions.update_test(scope, test_id, forms.changes_of(form), if_match=form.etag or None)
+    except AppError as error:
+        return _form_page(project, form, view=view, error=error)
+    say("The test was saved. Past runs keep it as it was.")
+    return go_to(url_for("tests.show", slug=slug, test_id=test_id))
+
+
+@blueprint.post("/p/<slug>/tests/<uuid:test_id>/archive")
+@needs(Permission.TEST_DELETE)
+def archive(slug: str, test_id: UUID) -> Response:
+    """Put a test aside."""
+    actions.archive_test(current_scope(), test_id)
+    say("The test was archived.", undo_url=url_for("tests.restore", slug=slug, test_id=test_id))
+    return go_to(url_for("tests.index", slug=slug))
+
+
+@blueprint.post("/p/<slug>/tests/<uuid:test_id>/restore")
+@needs(Permission.TEST_DELETE)
+def restore(slug: str, test_id: UUID) -> Response:
+    """Bring a test back."""
+    actions.restore_test(current_scope(), test_id)
+    say("The test is back, in the test sets it was in.")
+    return go_to(url_for("tests.show", slug=slug, test_id=test_id))
+
+
+def _test(project: ProjectView, test_id: UUID) -> queries.TestView:
+    view = queries.get_test(current_scope(), test_id)
+    if view.project_id != project.id:
+        raise NotFound("There is no such test in this project.")
+    return view
+
+
+def _page(name: str, project: ProjectView, **views: Any) -> Response:
+    scope = current_scope()
+    return render_page(
+        f"tests/{name}.html",
+        section="tests",
+        project=project,
+        can_write=scope.may(Permission.TEST_WRITE, project=project.id),
+        can_archive=scope.may(Permission.TEST_DELETE, project=project.id),
+        now=scope.now,
+        **views,
+    )
+
+
+def _options(nothing: str, choices: Sequence[queries.RequirementChoice | TestSetChoice]) -> list[tuple[str, str]]:
+    return [("", nothing), *((str(choice.id), choice.name) for choice in choices)]
+
+
+def _form_page(
+    project: ProjectView,
+    form: forms.TestForm,
+    *,
+    view: queries.TestView | None = None,
+    error: AppError | None = None,
+) -> Response:
+    scope = current_scope()
+    scope.require(Permission.TEST_WRITE, project=project.id)
+    sets = () if view else list_test_set_choices(scope, project.id)
+    return render_page(
+        "tests/form.html",
+        section="tests",
+        project=project,
+        status=error.status if error else 200,
+        test=view,
+        form=form,
+        requirements=queries.list_requirement_choices(scope, project.id),
+        test_sets=_options("No test set yet", sets),
+        errors={name.removeprefix("tests.0."): texts for name, texts in error.errors.items()} if error else {},
+        message=error.detail if error else "",
+    )
