@@ -13,10 +13,13 @@ from rhesis_app.authoring.api import evaluators as evaluators_api
 from rhesis_app.authoring.api import imports as imports_api
 from rhesis_app.authoring.api import metrics as metrics_api
 from rhesis_app.authoring.api import requirements as requirements_api
-from rhesis_app.authoring.api import test_sets as test_sets_api
+from rhesis_app.authoring.api import sets as test_sets_api
 from rhesis_app.authoring.api import tests as tests_api
+from rhesis_app.authoring.pages import imports as imports_pages
 from rhesis_app.authoring.pages import metrics as metrics_pages
 from rhesis_app.authoring.pages import requirements as requirements_pages
+from rhesis_app.authoring.pages import sets as test_sets_pages
+from rhesis_app.authoring.pages import tests as tests_pages
 from rhesis_app.demo import pages as demo_pages
 from rhesis_app.endpoints import api as endpoints_api
 from rhesis_app.endpoints.pages import endpoints as endpoints_pages
@@ -59,6 +62,9 @@ PAGES: tuple[ModuleType, ...] = (
     endpoints_pages,
     requirements_pages,
     metrics_pages,
+    tests_pages,
+    test_sets_pages,
+    imports_pages,
     runs_pages,
     reports_pages,
     demo_pages,

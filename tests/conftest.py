@@ -59,7 +59,7 @@ def settings(servers: EmbeddedServers, tmp_path_factory: pytest.TempPathFactory)
         database_url=servers.addresses.database_url,
         database_owner_url=servers.addresses.database_owner_url,
         redis_url=servers.addresses.redis_url,
-        secret_keys=("a key that only the tests have, long enough",),
+        secret_keys=("a key that only the tests have and that is long enough",),
         encryption_keys=(TEST_KEY,),
         allow_local_targets=True,
         plugins_strict=True,

@@ -214,7 +214,8 @@ def _tests(
     """One test and version for each result, as keys for the rows that hang from them."""
     tests, versions = [], []
     for one in results:
-        test_id, version_id = new_id(), new_id()
+        test_id = new_id()
+        content_hash = hashlib.sha256(str(test_id).encode()).hexdigest()
         shared: dict[str, Any] = {
             "organization_id": scope.organization_id,
             "requirement_id": requirements.get(one.requirement or ""),
@@ -223,14 +224,21 @@ def _tests(
             "expected": one.expected,
             "messages": [],
             "context": [],
-            "content_hash": hashlib.sha256(str(test_id).encode()).hexdigest(),
+            "content_hash": content_hash,
         }
+        version_id = _version_id(test_id, content_hash)
         tests.append({**shared, "id": test_id, "project_id": project_id, "facts": one.metadata})
         versions.append({**shared, "id": version_id, "test_id": test_id, "facts": one.metadata})
     if tests:
         scope.session.execute(insert(Test), tests)
         scope.session.execute(insert(TestVersion), versions)
     return versions
+
+
+def _version_id(test_id: UUID, content_hash: str) -> UUID:
+    """As `freeze_test_set` makes it: a UUID version 8 of test and content."""
+    digest = hashlib.sha256(f"{test_id} {content_hash}".encode()).hexdigest()[:32]
+    return UUID(f"{digest[:12]}8{digest[13:16]}8{digest[17:]}")
 
 
 def _test_set(scope: Scope, plan: RunPlan, versions: Sequence[dict[str, Any]]) -> tuple[UUID, UUID]:

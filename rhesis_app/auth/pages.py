@@ -10,9 +10,11 @@ from flask import Blueprint, Response, request
 from rhesis_app.auth import actions, queries
 from rhesis_app.auth.forms import PRESETS, FirstStartForm, LoginForm, TokenForm, account_from, token_from
 from rhesis_app.auth.rules import TOKEN_DAYS
+from rhesis_app.kernel.actor import Actor
 from rhesis_app.kernel.errors import AppError, Invalid, NotFound
 from rhesis_app.kernel.paging import MAX_LIMIT, PageRequest
-from rhesis_app.kernel.permissions import Permission
+from rhesis_app.kernel.permissions import BUILT_IN_ROLES, Permission
+from rhesis_app.projects.actions import create_project
 from rhesis_app.projects.queries import list_project_choices
 from rhesis_app.web.access import needs, needs_sign_in
 from rhesis_app.web.htmx import go_to
@@ -90,7 +92,13 @@ def first_start(token: str) -> Response:
         raise NotFound(
             "This link was used already or is too old. `rhesis-app first-link` prints a new one while nobody is registered."
         )
-    return render_bare("auth/first_start.html", token=token, form=FirstStartForm(), errors={}, message="")
+    return render_bare(
+        "auth/first_start.html",
+        token=token,
+        form=FirstStartForm(organization_name="My organization"),
+        errors={},
+        message="",
+    )
 
 
 @blueprint.post("/start/<token>")
@@ -102,6 +110,11 @@ def submit_first_start(token: str) -> Response:
         made = actions.first_start(runtime(), token, account, _client())
     except Invalid as error:
         return render_bare("auth/first_start.html", status=422, token=token, form=form, errors=error.errors, message="")
+    owner = Actor(
+        kind="user", user_id=made.user_id, organization_id=made.organization_id, permissions=BUILT_IN_ROLES["Owner"]
+    )
+    with runtime().open_scope(owner, ip=request.remote_addr) as scope:
+        create_project(scope, "First project")  # so that the next step is to connect an application
     return _enter(made, "/", stay=False)
 
 

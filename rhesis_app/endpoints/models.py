@@ -17,7 +17,14 @@ class Endpoint(Identified, Stamped, Archivable, TenantOwned, Base):
     __table_args__ = (
         addressable(),
         belongs_to("project_id", "project"),
-        Index("uq_endpoint_name", "organization_id", "project_id", "name", unique=True, postgresql_where=text("archived_at IS NULL")),
+        Index(
+            "uq_endpoint_name",
+            "organization_id",
+            "project_id",
+            "name",
+            unique=True,
+            postgresql_where=text("archived_at IS NULL"),
+        ),
         CheckConstraint("timeout_s BETWEEN 1 AND 600", name="timeout_s"),
         CheckConstraint("max_concurrency BETWEEN 1 AND 1000", name="max_concurrency"),
         CheckConstraint("auth_kind IN ('none', 'bearer', 'basic', 'header')", name="auth_kind"),

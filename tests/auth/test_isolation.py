@@ -81,6 +81,7 @@ def theirs(charlie: Person) -> Theirs:
             "import_id": imported,
             "run_id": run_id,
             "number": 1,
+            "key": "json.run",
             "result_id": result,
             "token_id": token,
         }
@@ -215,6 +216,7 @@ def test_a_viewer_changes_nothing(app: Flask, alice: Person, bob: Person, superu
         "import_id": new_id(),
         "run_id": run_id,
         "number": 1,
+        "key": "json.run",
         "result_id": new_id(),
         "token_id": new_id(),
     }

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Interval, func, literal
 
-from rhesis_app.authoring.actions.test_sets import NewTestSet, create_test_set
+from rhesis_app.authoring.actions.sets import NewTestSet, create_test_set
 from rhesis_app.authoring.models import ImportSession
 from rhesis_app.authoring.queries.imports import (
     ImportedSet,

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import func
 
 from rhesis_app.authoring.actions.requirements import ensure_requirements
-from rhesis_app.authoring.actions.test_rows import write_tests
+from rhesis_app.authoring.actions.rows import write_tests
 from rhesis_app.authoring.models import Test
 from rhesis_app.authoring.queries.tests import TestView, get_test
 from rhesis_app.authoring.rules.tests import TestContent, check_content, content_hash

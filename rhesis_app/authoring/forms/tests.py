@@ -57,7 +57,9 @@ def content_of(form: TestForm) -> TestContent:
         requirement=form.requirement.strip() or None,
         messages=tuple(_messages(form.messages)),
         context=_passages(form.context),
-        metadata=_json(form.metadata, "metadata", dict, "Give a JSON object, such as {“order”: 1042} with straight quotes."),
+        metadata=_json(
+            form.metadata, "metadata", dict, "Give a JSON object, such as {“order”: 1042} with straight quotes."
+        ),
     )
 
 

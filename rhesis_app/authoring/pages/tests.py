@@ -7,10 +7,10 @@ from uuid import UUID
 from flask import Blueprint, Response, request, url_for
 
 from rhesis_app.authoring.actions import tests as actions
-from rhesis_app.authoring.actions.test_set_items import AddedTests, add_tests
+from rhesis_app.authoring.actions.set_items import AddedTests, add_tests
 from rhesis_app.authoring.forms import tests as forms
 from rhesis_app.authoring.queries import tests as queries
-from rhesis_app.authoring.queries.test_sets import TestSetChoice, list_test_set_choices
+from rhesis_app.authoring.queries.sets import TestSetChoice, list_test_set_choices
 from rhesis_app.kernel.errors import AppError, NotFound
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.projects.queries import ProjectView, project_by_slug
@@ -46,9 +46,7 @@ def index(slug: str) -> Response:
 @needs(Permission.TEST_WRITE)
 def new(slug: str) -> Response:
     """The form of a new test; `?test_set=` and `?requirement=` fill it in."""
-    filled = forms.TestForm(
-        test_set=request.args.get("test_set", ""), requirement=request.args.get("requirement", "")
-    )
+    filled = forms.TestForm(test_set=request.args.get("test_set", ""), requirement=request.args.get("requirement", ""))
     return _form_page(project_by_slug(current_scope(), slug), filled)
 
 

@@ -14,7 +14,7 @@ from rhesis_app.authoring.models import (
     TestSetVersionItem,
     TestVersion,
 )
-from rhesis_app.authoring.queries.test_sets import get_test_set, get_version
+from rhesis_app.authoring.queries.sets import get_test_set, get_version
 from rhesis_app.authoring.rules.portable import csv_lines, jsonl_lines
 from rhesis_app.authoring.rules.tests import TestContent
 from rhesis_app.kernel.permissions import Permission

@@ -1,7 +1,7 @@
 """What is asked of imports: an upload as it would be taken over."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import func
 
 from rhesis_app.authoring.models import ImportSession, TestSet, TestSetVersion
-from rhesis_app.authoring.rules.import_files import RowProblem, RawRow
+from rhesis_app.authoring.rules.import_files import RawRow, RowProblem
 from rhesis_app.authoring.rules.import_rows import ReadyTest, tests_of
 from rhesis_app.kernel.errors import NotFound
 from rhesis_app.kernel.permissions import Permission
@@ -160,4 +160,3 @@ def _preview(test: ReadyTest) -> PreviewTest:
 
 
 _PREVIEW_FIELDS = ("prompt", "expected", "requirement", "messages", "context", "metadata")
-

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rhesis_app.authoring.rules.import_columns import IGNORE, METADATA
-from rhesis_app.authoring.rules.import_files import RowProblem, RawRow
+from rhesis_app.authoring.rules.import_files import RawRow, RowProblem
 from rhesis_app.authoring.rules.tests import TestContent, check_content
 from rhesis_app.kernel.errors import Invalid
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import PurePath
 
 from rhesis_app.authoring.rules.import_columns import METADATA
-from rhesis_app.authoring.rules.import_files import RowProblem, RawRow, ReadFile, decode, read_csv, read_json
+from rhesis_app.authoring.rules.import_files import RawRow, ReadFile, RowProblem, decode, read_csv, read_json
 from rhesis_app.authoring.rules.tests import MAX_TESTS
 from rhesis_app.kernel.errors import Invalid
 from rhesis_app.kernel.registry import Registry

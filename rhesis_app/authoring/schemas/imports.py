@@ -30,7 +30,9 @@ class UploadArguments(Input):
     test_set_name = fields.String(load_default="", validate=validate.Length(max=MAX_NAME))
     mapping = MappingText(
         load_default=dict,
-        metadata={"description": "JSON: column → prompt, expected, requirement, messages, context, metadata, metadata.<name> or ignore"},
+        metadata={
+            "description": "JSON: column → prompt, expected, requirement, messages, context, metadata, metadata.<name> or ignore"
+        },
     )
     format = fields.String(
         load_default="auto",

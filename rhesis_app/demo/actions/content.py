@@ -5,7 +5,7 @@ from uuid import UUID
 
 from rhesis_app.authoring.actions.metrics import NewMetric, create_metric
 from rhesis_app.authoring.actions.requirements import NewRequirement, create_requirement
-from rhesis_app.authoring.actions.test_sets import NewTestSet, create_test_set
+from rhesis_app.authoring.actions.sets import NewTestSet, create_test_set
 from rhesis_app.authoring.rules.tests import TestContent
 from rhesis_app.demo.rules import ABOUT, ENDPOINTS, PROJECT, TEST_SET
 from rhesis_app.demo.rules.requirements import METRICS, REQUIREMENTS

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from rhesis_app.authoring.actions.metrics import NewMetric, create_metric
-from rhesis_app.authoring.actions.test_sets import NewTestSet, create_test_set
+from rhesis_app.authoring.actions.sets import NewTestSet, create_test_set
 from rhesis_app.authoring.models import Metric, TestSet
 from rhesis_app.authoring.rules.tests import TestContent, check_content
 from rhesis_app.kernel.errors import Invalid

@@ -169,6 +169,29 @@ def test_bad_input_is_named_at_its_field_and_nothing_is_written(
     assert alice.count(Endpoint) == 0
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "at"),
+    [
+        ("name", " ", "name"),
+        ("url", "ftp://chat.example.com", "url"),
+        ("headers", {"Cookie": "a=b"}, "headers"),
+        ("request_template", {"message": "Hi"}, "request_template"),
+        ("request_template", None, "request_template"),
+        ("response_mapping", {"output": "reply"}, "response_mapping.output"),
+        ("auth", {"kind": "header"}, "auth.header"),
+        ("auth", {"secret": "kind is missing"}, "auth.kind"),
+        ("project_id", "01890000-0000-7000-8000-000000000000", "project_id"),
+    ],
+)
+def test_a_bad_change_is_named_at_its_field_and_changes_nothing(
+    alice: Person, made: dict[str, Any], field: str, value: Any, at: str
+) -> None:
+    answer = alice.api.patch(f"/endpoints/{made['id']}", {"timeout_s": 90, field: value})
+    assert answer.status_code == 422
+    assert list(answer.json["errors"]) == [at]
+    assert alice.api.get(f"/endpoints/{made['id']}").json == made
+
+
 def test_an_unknown_variable_is_answered_with_those_there_are(alice: Person, body: dict[str, Any]) -> None:
     answer = alice.api.post("/endpoints", {**body, "request_template": {"message": "{{ prompt }}"}})
     assert "messages" in answer.json["errors"]["request_template"][0]

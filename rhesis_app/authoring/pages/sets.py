@@ -5,11 +5,11 @@ from uuid import UUID
 
 from flask import Blueprint, Response, request, url_for
 
-from rhesis_app.authoring.actions import test_set_items as items
-from rhesis_app.authoring.actions import test_sets as actions
-from rhesis_app.authoring.forms import test_sets as forms
+from rhesis_app.authoring.actions import set_items as items
+from rhesis_app.authoring.actions import sets as actions
+from rhesis_app.authoring.forms import sets as forms
 from rhesis_app.authoring.forms.tests import test_filter
-from rhesis_app.authoring.queries import test_sets as queries
+from rhesis_app.authoring.queries import sets as queries
 from rhesis_app.authoring.queries.exports import open_export
 from rhesis_app.authoring.queries.metrics import list_metric_choices
 from rhesis_app.authoring.queries.tests import list_test_lines

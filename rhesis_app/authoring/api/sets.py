@@ -6,12 +6,12 @@ from uuid import UUID
 from flask import Response, request
 from flask.views import MethodView
 
-from rhesis_app.authoring.actions import test_set_items as items
-from rhesis_app.authoring.actions import test_sets as actions
-from rhesis_app.authoring.queries import test_sets as queries
+from rhesis_app.authoring.actions import set_items as items
+from rhesis_app.authoring.actions import sets as actions
+from rhesis_app.authoring.queries import sets as queries
 from rhesis_app.authoring.queries.exports import open_export
-from rhesis_app.authoring.queries.test_sets import TestSetFilter, TestSetVersionView, TestSetView
-from rhesis_app.authoring.schemas.test_sets import (
+from rhesis_app.authoring.queries.sets import TestSetFilter, TestSetVersionView, TestSetView
+from rhesis_app.authoring.schemas.sets import (
     AddedTestsArguments,
     ArrangedTestsArguments,
     ExportArguments,

@@ -1,4 +1,4 @@
-"""What changes test sets themselves; `test_set_items` changes what is in them."""
+"""What changes test sets themselves; `set_items` changes what is in them."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from sqlalchemy import delete, func
 
 from rhesis_app.authoring.actions.conflicts import unique_name
 from rhesis_app.authoring.actions.freeze import FrozenTestSet, freeze_held, freeze_test_set
-from rhesis_app.authoring.actions.test_rows import write_tests
+from rhesis_app.authoring.actions.rows import write_tests
 from rhesis_app.authoring.models import Metric, TestSet, TestSetMetric
-from rhesis_app.authoring.queries.test_sets import TestSetVersionView, TestSetView, get_test_set, get_version
+from rhesis_app.authoring.queries.sets import TestSetVersionView, TestSetView, get_test_set, get_version
 from rhesis_app.authoring.rules.names import check_description, check_name
 from rhesis_app.authoring.rules.tests import TestContent, check_contents
 from rhesis_app.kernel.errors import Invalid

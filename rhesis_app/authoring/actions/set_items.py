@@ -6,10 +6,10 @@ from uuid import UUID
 
 from sqlalchemy import delete, func, insert, select, text
 
-from rhesis_app.authoring.actions.test_rows import write_tests
-from rhesis_app.authoring.actions.test_sets import held_test_set
+from rhesis_app.authoring.actions.rows import write_tests
+from rhesis_app.authoring.actions.sets import held_test_set
 from rhesis_app.authoring.models import Test, TestSet, TestSetItem
-from rhesis_app.authoring.queries.test_sets import TestSetView, get_test_set
+from rhesis_app.authoring.queries.sets import TestSetView, get_test_set
 from rhesis_app.authoring.rules.tests import MAX_TESTS, TestContent, check_contents
 from rhesis_app.kernel.errors import Invalid
 from rhesis_app.kernel.permissions import Permission

@@ -5,9 +5,9 @@ from uuid import UUID
 
 from werkzeug.datastructures import MultiDict
 
-from rhesis_app.authoring.actions.test_sets import NewTestSet, TestSetChanges
+from rhesis_app.authoring.actions.sets import NewTestSet, TestSetChanges
 from rhesis_app.authoring.forms.tests import uuid_or_none
-from rhesis_app.authoring.queries.test_sets import TestSetView
+from rhesis_app.authoring.queries.sets import TestSetView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
