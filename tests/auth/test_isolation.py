@@ -24,7 +24,7 @@ CANARY = "charlies-canary"
 BODIES: dict[tuple[str, str], Any] = {
     ("runs_api.start", "POST"): {"endpoint_id": "{endpoint_id}", "metric_ids": []},
     ("endpoints_api.invoke", "POST"): {"input": "hello"},
-    ("test_sets_api.items", "POST"): {"test_ids": ["{test_id}"]},
+    ("test_sets_api.TestSetTests", "PUT"): {"test_ids": ["{test_id}"]},
 }
 QUERIES = {"reports_api.export": "?format=json.run", "reports.export": "?format=json.run", "test_sets_api.export": "?format=jsonl"}
 # the application may write these and not read them
@@ -61,7 +61,7 @@ def theirs(charlie: Person) -> Theirs:
                 user_id=charlie.actor.user_id,
                 file_name=f"{CANARY}.jsonl",
                 test_set_name=CANARY,
-                rows=[{"prompt": CANARY}],
+                rows=[{"row": 1, "cells": {"prompt": CANARY}}],
                 expires_at=text("now() + interval '1 day'"),
             )
         )
@@ -82,6 +82,7 @@ def theirs(charlie: Person) -> Theirs:
             "run_id": run_id,
             "number": 1,
             "key": "json.run",
+            "file_format": "jsonl",
             "result_id": result,
             "token_id": token,
         }
@@ -145,7 +146,7 @@ def test_every_address_with_an_argument_is_404_to_a_stranger(
         tried += 1
         if answer.status_code != 404 or CANARY in answer.text:
             wrong.append(f"{method} {rule.rule}: {answer.status_code}")
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
     assert tried > 50
     assert snapshot(superuser, charlie) == before
 
@@ -158,7 +159,7 @@ def test_the_same_addresses_exist_for_their_owner(app: Flask, charlie: Person, t
             answer = call(charlie, rule, method, address(app, rule, theirs.ids), theirs.ids)
             if answer.status_code not in {200, 303, 422}:
                 missing.append(f"{rule.rule}: {answer.status_code}")
-    assert missing == []
+    assert not missing, "\n".join(missing)
 
 
 def test_no_list_shows_what_belongs_to_another_organization(app: Flask, alice: Person, theirs: Theirs) -> None:
@@ -217,6 +218,7 @@ def test_a_viewer_changes_nothing(app: Flask, alice: Person, bob: Person, superu
         "run_id": run_id,
         "number": 1,
         "key": "json.run",
+        "file_format": "jsonl",
         "result_id": new_id(),
         "token_id": new_id(),
     }

@@ -13,7 +13,7 @@ from rhesis_app.authoring.queries import sets as queries
 from rhesis_app.authoring.queries.exports import open_export
 from rhesis_app.authoring.queries.metrics import list_metric_choices
 from rhesis_app.authoring.queries.tests import list_test_lines
-from rhesis_app.kernel.errors import AppError, NotFound
+from rhesis_app.kernel.errors import AppError, Conflict, Invalid, NotFound
 from rhesis_app.kernel.paging import PageRequest
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.projects.queries import ProjectView, project_by_slug
@@ -128,7 +128,7 @@ def save_version(slug: str, test_set_id: UUID) -> Response:
     """Save the tests as they are now."""
     try:
         made = actions.save_version(current_scope(), test_set_id)
-    except AppError as error:
+    except (Conflict, Invalid) as error:
         say(error.detail, kind="failed")
     else:
         say(f"The tests as they are now are version {made.number}.")
@@ -161,7 +161,7 @@ def restore(slug: str, test_set_id: UUID) -> Response:
     here = url_for("test_sets.show", slug=slug, test_set_id=test_set_id)
     try:
         view = actions.restore_test_set(current_scope(), test_set_id)
-    except AppError as error:
+    except (Conflict, Invalid) as error:
         say(error.detail, kind="failed")
         return go_to(here)
     say(f"“{view.name}” is back.")

@@ -173,7 +173,7 @@ def restore(slug: str, endpoint_id: UUID) -> Response:
     here = url_for("endpoints.show", slug=slug, endpoint_id=endpoint_id)
     try:
         view = edit.restore_endpoint(current_scope(), endpoint_id)
-    except AppError as error:
+    except (Conflict, Invalid) as error:
         say(error.detail, kind="failed")
         return go_to(here)
     say(f"“{view.name}” is back.")

@@ -153,6 +153,16 @@ def test_a_metric_that_has_judged_nothing_is_there(alice: Person, project: Proje
     assert (metric["name"], metric["rate"]["value"]) == ("Contains the answer", None)
 
 
+def test_what_is_told_of_a_run_is_of_that_run_alone(alice: Person, project: ProjectView) -> None:
+    first = run_of(alice, project, Given(requirement="Tone"), Given(outcome="failed", requirement="Tone"))
+    run_of(alice, project, *[Given(requirement="Tone")] * 5, is_finished=False)
+    found = alice.api.get(f"/test-runs/{first.id}/breakdown").json
+    assert [one["rate"]["n"] for one in (*found["requirements"], *found["metrics"])] == [2, 2]
+    assert len(alice.api.get(f"/test-runs/{first.id}/results").json) == 2
+    assert len(alice.api.get(f"/test-runs/{first.id}/export?format=json.run").get_json(force=True)["results"]) == 2
+    assert [run["totals"]["passed"] for run in alice.api.get("/test-runs").json] == [5, 1]
+
+
 def addresses(made: MadeRun) -> list[str]:
     run = f"/test-runs/{made.id}"
     return [
