@@ -23,7 +23,7 @@ lint: $(VENV)/.dev ## rules, format, types, who may import whom
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/deptry rhesis_app
+	@$(BIN)/deptry .
 
 format: $(VENV)/.dev ## put the code into form
 	@$(BIN)/ruff check --fix-only .

@@ -32,7 +32,7 @@ def validator_for(schema: Mapping[str, Any]) -> Any:
     from referencing import Registry  # noqa: PLC0415
 
     # typed loosely by its package
-    checked = validators.extend(jsonschema.Draft202012Validator, {"pattern": _check_pattern})  # type: ignore[no-untyped-call]
+    checked = validators.extend(jsonschema.Draft202012Validator, {"pattern": _check_pattern})
     return checked(_undeclared(schema), registry=Registry())  # an empty registry has nowhere to fetch a $ref from
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-import rhesis_app.app
 from rhesis_app.infra.orm import Base, TenantOwned
 
 ROOT = Path(__file__).parents[2]
@@ -52,7 +51,7 @@ def test_outbound_http_is_opened_behind_one_door() -> None:
     callers = {
         named(path)
         for path in PRODUCT
-        if re.search(r"^\s*(import|from) (urllib3|requests|httpx|http\.client|urllib\.request)", path.read_text("utf-8"), re.M)
+        if re.search(r"^\s*(import|from) (urllib3|requests|httpx|http\.client|urllib\.request)", path.read_text("utf-8"), re.MULTILINE)
     }
     # web_server asks our own address whether we are up
     assert {caller for caller in callers if not caller.startswith("rhesis_app/infra/http/")} <= {"rhesis_app/infra/web_server.py"}

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from sqlalchemy import Engine, select, text
+from sqlalchemy.exc import IntegrityError, ProgrammingError
 from werkzeug.routing import Rule
 
 from rhesis_app.auth.guard import PUBLIC
@@ -15,6 +16,8 @@ from rhesis_app.infra.db import TenantSession
 from rhesis_app.infra.orm import Base
 from rhesis_app.kernel.ids import new_id
 from rhesis_app.projects.models import Project
+from rhesis_app.web.access import access_of
+from tests.jobs.runs.test_driving import drive
 from tests.jobs.runs.world import make_world
 from tests.people import Person, WebClient
 from tests.scripted_endpoint import ScriptedEndpoint, json_reply
@@ -46,8 +49,6 @@ def theirs(charlie: Person) -> Theirs:
     with ScriptedEndpoint(lambda _call: json_reply({"reply": f"yes {CANARY}"})) as server:
         world = make_world(charlie, server.url, [(f"Question {CANARY}", "yes"), (f"Other {CANARY}", "no")])
         run_id = world.start()
-        from tests.jobs.runs.test_driving import drive
-
         drive(world, run_id)
     requirement, imported = new_id(), new_id()
     with charlie.scope() as scope, scope.atomic() as session:
@@ -191,8 +192,6 @@ def test_every_address_is_closed_to_somebody_who_is_not_signed_in(app: Flask, th
 
 
 def test_every_route_says_what_it_needs_or_is_public(app: Flask) -> None:
-    from rhesis_app.web.access import access_of
-
     silent = [
         f"{method} {rule.rule}"
         for rule, method in rules_of(app)
@@ -259,16 +258,13 @@ def test_the_scopes_filter_holds_without_row_level_security(
 
 
 def test_a_row_cannot_refer_to_another_organizations_row(alice: Person, theirs: Theirs) -> None:
-    from sqlalchemy.exc import IntegrityError
-
-    with alice.scope() as scope, pytest.raises(IntegrityError), scope.atomic() as session:
-        session.add(Requirement(project_id=theirs.ids["project_id"], name="across"))
-        session.flush()
+    with alice.scope() as scope:
+        scope.session.add(Requirement(project_id=theirs.ids["project_id"], name="across"))
+        with pytest.raises(IntegrityError):
+            scope.session.flush()
 
 
 def test_a_row_cannot_be_written_into_another_organization(alice: Person, charlie: Person, theirs: Theirs) -> None:
-    from sqlalchemy.exc import ProgrammingError
-
     statement = text("INSERT INTO requirement (id, organization_id, project_id, name) VALUES (:id, :organization, :project, 'x')")
     values = {"id": new_id(), "organization": charlie.actor.organization_id, "project": theirs.ids["project_id"]}
     with alice.scope() as scope, pytest.raises(ProgrammingError, match="row-level security"):

@@ -35,7 +35,7 @@ _QUIET_WITH_VALUE = frozenset({
 _FLAGS = frozenset({"get", "head", "insecure", "location"})
 
 
-class CurlProblem(ValueError):  # noqa: N818 - shown at the field, beside problems of other kinds
+class CurlProblem(ValueError):
     """The command cannot be taken over; the text says what to change."""
 
 

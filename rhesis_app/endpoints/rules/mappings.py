@@ -17,7 +17,7 @@ _MAX_DIGITS = 400
 _MAX_DEPTH = 200
 
 
-class MappingProblem(ValueError):  # noqa: N818 - shown at the field, beside problems of other kinds
+class MappingProblem(ValueError):
     """The mapping cannot be used. `key` is the entry at fault, empty for the whole."""
 
     def __init__(self, key: str, message: str) -> None:

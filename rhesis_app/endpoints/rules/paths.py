@@ -19,7 +19,7 @@ _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _HOW = "Write it like $.reply, $.choices[0].message.content or $.sources[*].text."
 
 
-class PathProblem(ValueError):  # noqa: N818 - shown at the field, beside problems of other kinds
+class PathProblem(ValueError):
     """The path cannot be used; the text says what to write."""
 
 

@@ -24,7 +24,7 @@ _BARS = re.compile(r"\|(?=(?:[^\"]*\"[^\"]*\")*[^\"]*\Z)")
 _PROMPT_ROOTS = frozenset({"input", "messages", "turns", "test.metadata"})
 
 
-class TemplateProblem(ValueError):  # noqa: N818 - shown at the field, beside problems of other kinds
+class TemplateProblem(ValueError):
     """The template cannot be used. `path` says where it stands, such as `messages.0.content`; empty for the whole."""
 
     def __init__(self, path: str, message: str) -> None:

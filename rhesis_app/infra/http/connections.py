@@ -31,11 +31,11 @@ class _BudgetedSocket:
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
         self._arm()
-        return super().recv_into(*args, **kwargs)  # type: ignore[misc, no-any-return]
+        return super().recv_into(*args, **kwargs)  # type: ignore[misc]
 
     def send(self, *args: Any, **kwargs: Any) -> int:
         self._arm()
-        return super().send(*args, **kwargs)  # type: ignore[misc, no-any-return]
+        return super().send(*args, **kwargs)  # type: ignore[misc]
 
     def sendall(self, *args: Any, **kwargs: Any) -> None:
         self._arm()

@@ -156,7 +156,7 @@ def _exchange(held: _Slice, pool: ThreadPoolExecutor, answers: list[Answer]) -> 
 def _ask(held: _Slice, item: Item) -> None:
     try:
         held.answers.put(answer_item(held.plan, item))
-    except Exception:  # an answer that never came would hold the slice for ever
+    except Exception:  # noqa: BLE001 an answer that never came would hold the slice for ever
         _log.exception("asking failed on our side")
         exchange = Exchange(request={}, error_code="worker_lost", error_detail="The worker failed on its own side while asking.")
         held.answers.put(Answer(item=item, exchange=exchange, outcome=Outcome.ERROR))

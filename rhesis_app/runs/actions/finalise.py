@@ -11,7 +11,6 @@ from rhesis_app.runs.rules import final_status, totals_of
 from rhesis_app.scoring.outcome import run_outcome
 
 
-
 def finalise_run(scope: Scope, run_id: UUID) -> bool:
     """End the run unless items are open; True when it has ended, now or before. Safe to call from anywhere, any number of times."""
     with scope.atomic() as session:

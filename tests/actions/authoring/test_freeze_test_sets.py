@@ -81,9 +81,7 @@ def test_an_edit_makes_a_new_version_and_leaves_the_old_one_alone(alice: Person,
     [{"expected": "no"}, {"requirement": "Other"}, {"requirement": None}, {"metadata": {"a": 1}}, {"context": ("x",)}],
     ids=str,
 )
-def test_every_field_that_a_run_depends_on_counts(
-    alice: Person, project: ProjectView, change: dict[str, Any]
-) -> None:
+def test_every_field_that_a_run_depends_on_counts(alice: Person, project: ProjectView, change: dict[str, Any]) -> None:
     with alice.scope() as scope:
         test_set_id = make_set(scope, project, ["a"])
         update_test(scope, test_ids(scope, test_set_id)[0], change)

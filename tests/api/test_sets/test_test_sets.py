@@ -152,7 +152,9 @@ def test_a_version_keeps_what_it_was_saved_with(alice: Person, project: ProjectV
     assert alice.api.get(f"{path}?version=2").status_code == 404
 
 
-@pytest.mark.parametrize(("file_format", "media"), [("jsonl", "application/x-ndjson"), ("csv", "text/csv; charset=utf-8")])
+@pytest.mark.parametrize(
+    ("file_format", "media"), [("jsonl", "application/x-ndjson"), ("csv", "text/csv; charset=utf-8")]
+)
 def test_an_export_is_a_file_named_like_the_set(
     alice: Person, project: ProjectView, file_format: str, media: str
 ) -> None:

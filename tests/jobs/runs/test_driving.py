@@ -27,8 +27,8 @@ def drive(world: World, run_id: UUID, stop: threading.Event | None = None) -> bo
 
 
 def outcomes(world: World, run_id: UUID) -> dict[str, int]:
-    rows = world.ask("SELECT outcome, count(*) FROM test_result WHERE run_id = :run GROUP BY 1", run=run_id)
-    return {outcome: count for outcome, count in rows}
+    rows: list[tuple[str, int]] = world.ask("SELECT outcome, count(*) FROM test_result WHERE run_id = :run GROUP BY 1", run=run_id)
+    return dict(rows)
 
 
 def status(world: World, run_id: UUID) -> str:

@@ -70,7 +70,9 @@ def test_a_choice_overrides_the_guess() -> None:
     assert choose_mapping(["text", "prompt"], {"text": "prompt"}) == {"text": "prompt", "prompt": "metadata.prompt"}
 
 
-@pytest.mark.parametrize("chosen", [{"nope": "prompt"}, {"a": "nope"}, {"a": "metadata."}, {"a": "prompt", "b": "prompt"}])
+@pytest.mark.parametrize(
+    "chosen", [{"nope": "prompt"}, {"a": "nope"}, {"a": "metadata."}, {"a": "prompt", "b": "prompt"}]
+)
 def test_a_choice_that_cannot_be_meant_is_refused(chosen: dict[str, str]) -> None:
     with pytest.raises(Invalid) as caught:
         choose_mapping(["a", "b"], chosen)

@@ -19,7 +19,9 @@ anything = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="
 tricky = st.one_of(anything, st.text("'=+-@\t\r\n\"\\,;＝[]{}\u2028\ufeff ", max_size=8))
 visible = tricky.filter(lambda text: bool(text.strip()))
 numbers = st.integers(-(2**53), 2**53) | st.floats(-1e9, 1e9)
-values = st.recursive(st.none() | st.booleans() | numbers | tricky, lambda inner: st.lists(inner, max_size=3), max_leaves=4)
+values = st.recursive(
+    st.none() | st.booleans() | numbers | tricky, lambda inner: st.lists(inner, max_size=3), max_leaves=4
+)
 messages = st.builds(lambda role, text: {"role": role, "content": text}, st.sampled_from(ROLES), tricky)
 contents = st.builds(
     TestContent,
