@@ -18,6 +18,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+EMAIL, PASSWORD = "ada@example.org", "several unrelated words"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
 
 
@@ -83,6 +84,18 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
 
 
 @pytest.fixture(scope="session")
+def owned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    """An instance with an owner, Ada, made from the command line."""
+    started = start_instance(tmp_path_factory.mktemp("owned") / "data")
+    started.printed(r"ready (\S+)", 90)
+    command = [sys.executable, "-m", "rhesis_app.cli", "create-owner", EMAIL, "--name", "Ada", "--organization", "Analytical"]
+    environment = {**os.environ, "RHESIS_DATA": str(started.data), "RHESIS_FIRST_OWNER_PASSWORD": PASSWORD}
+    subprocess.run(command, check=True, env=environment, capture_output=True)
+    yield started
+    stop_instance(started)
+
+
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium, headless."""
     if CHROMIUM is None:
@@ -119,6 +132,15 @@ class Watched:
             assert found == [], f"{what} in {scheme}: {found}"
         self.page.emulate_media(color_scheme="light")
         assert self.said == [], f"{what}: {self.said}"
+
+
+def sign_in(watched: Watched, instance: Instance) -> None:
+    """Through the login page."""
+    watched.page.goto(f"{instance.url}/login")
+    watched.page.get_by_label("E-mail").fill(EMAIL)
+    watched.page.get_by_label("Password").fill(PASSWORD)
+    watched.page.get_by_role("button", name="Sign in").click()
+    watched.page.wait_for_url(lambda url: "/login" not in url)
 
 
 @pytest.fixture

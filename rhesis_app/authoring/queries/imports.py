@@ -85,7 +85,7 @@ def live_import(scope: Scope, import_id: UUID, *, lock: bool = False) -> ImportS
 def read_tests(row: ImportSession) -> tuple[list[ReadyTest], list[RowProblem]]:
     """The tests of an upload by its mapping, and every problem, by row."""
     raw = [RawRow(row=int(item["row"]), cells=item["cells"]) for item in row.rows]
-    ready, problems = tests_of(raw, row.mapping)
+    ready, problems = tests_of(raw, {column: row.mapping[column] for column in row.columns})
     return ready, sorted([*_problems(row), *problems], key=lambda problem: problem.row)
 
 

@@ -1,16 +1,18 @@
 """Freezing: the same content is the same version, an edit makes a new one, and what was frozen never changes."""
 
 import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Engine, select, text
 
 from rhesis_app.authoring.actions.freeze import FrozenTestSet, freeze_test_set
-from rhesis_app.authoring.actions.set_items import arrange_tests, remove_tests
+from rhesis_app.authoring.actions.set_items import AddedTests, add_tests, arrange_tests, remove_tests
 from rhesis_app.authoring.actions.sets import NewTestSet, create_test_set
 from rhesis_app.authoring.actions.tests import archive_test, restore_test, update_test
 from rhesis_app.authoring.models import TestSetVersion, TestSetVersionItem, TestVersion
@@ -186,25 +188,51 @@ def test_two_at_once_make_one_version(alice: Person, project: ProjectView) -> No
     assert alice.count(TestSetVersion) == 2
 
 
-def test_sets_with_the_same_tests_in_another_order_do_not_wait_for_each_other_for_ever(
-    alice: Person, project: ProjectView
+def test_sets_with_the_same_tests_in_another_order_do_not_block_each_other(
+    alice: Person, project: ProjectView, superuser: Engine
 ) -> None:
     with alice.scope() as scope:
-        first = make_set(scope, project, [str(number) for number in range(40)])
-        ids = test_ids(scope, first)
+        first = make_set(scope, project, ["a", "b", "c"])
+        a, b, c = test_ids(scope, first)
         second = create_test_set(scope, NewTestSet(project_id=project.id, name="Turned")).id
-        arrange_tests(scope, second, ids[::-1])
-    start, found = threading.Barrier(2), []
+        arrange_tests(scope, second, [c, b, a])
+    with ThreadPoolExecutor(2) as pool:
+        with alice.scope() as scope, scope.atomic():
+            update_test(scope, b, {"prompt": "the one in the middle"})
+            both = [pool.submit(freeze_alone, alice, which) for which in (first, second)]
+            wait_for_waiting(superuser, 2)  # each holds one end and wants the other, unless both began at the same end
+        assert [future.result(20).test_count for future in both] == [3, 3]
 
-    def repeatedly(test_set_id: UUID) -> None:
-        start.wait(10)
-        for _ in range(10):
-            with alice.scope() as scope:
-                found.append(freeze(scope, test_set_id))
 
-    threads = [threading.Thread(target=repeatedly, args=(which,)) for which in (first, second)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    assert len(found) == 20
+def test_nothing_enters_a_set_while_it_is_frozen(alice: Person, project: ProjectView, superuser: Engine) -> None:
+    with alice.scope() as scope:
+        test_set_id = make_set(scope, project, ["a"])
+    with ThreadPoolExecutor(1) as pool:
+        with alice.scope() as scope, scope.atomic():
+            frozen = freeze_test_set(scope, test_set_id)
+            late = pool.submit(add_alone, alice, test_set_id)
+            wait_for_waiting(superuser, 1)
+            assert not late.done()
+        assert late.result(20) == 2
+    assert frozen.test_count == 1
+
+
+def freeze_alone(person: Person, test_set_id: UUID) -> FrozenTestSet:
+    with person.scope() as scope:
+        return freeze(scope, test_set_id)
+
+
+def add_alone(person: Person, test_set_id: UUID) -> int:
+    with person.scope() as scope:
+        return add_tests(scope, test_set_id, AddedTests(tests=(TestContent(prompt="late"),))).test_count
+
+
+def wait_for_waiting(superuser: Engine, number: int) -> None:
+    """Until so many connections wait for a lock that another holds."""
+    waiting = text("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")
+    with superuser.connect() as connection:
+        for _ in range(500):
+            if connection.scalar(waiting) >= number:
+                return
+            time.sleep(0.01)
+    pytest.fail(f"{number} were expected to wait")

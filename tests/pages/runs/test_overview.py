@@ -2,7 +2,10 @@
 
 import re
 
+from sqlalchemy import update
+
 from rhesis_app.projects.queries import ProjectView
+from rhesis_app.tenancy.models import Organization
 from tests.factories import Given, RunPlan, make_run
 from tests.people import Person
 
@@ -60,5 +63,13 @@ def test_tests_that_never_ran_are_counted(alice: Person, project: ProjectView) -
     assert "1 never run" in page
 
 
-def test_a_demo_can_be_removed(alice: Person, project: ProjectView) -> None:
+def test_an_own_project_has_no_demo_to_remove(alice: Person, project: ProjectView) -> None:
     assert "/demo/remove" not in overview(alice)
+
+
+def test_a_demo_can_be_removed_from_its_overview(alice: Person, project: ProjectView) -> None:
+    with alice.scope() as scope, scope.atomic() as session:
+        session.execute(update(Organization).values(settings={"demo": True}))
+    page = overview(alice)
+    assert page.count('<form method="post" action="/demo/remove"') == 2
+    assert page.count('name="csrf_token"') >= 2
