@@ -1,5 +1,6 @@
 """Pages of runs: the list, a run and its results, starting one, the quick check."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -186,13 +187,16 @@ def _result(slug: str, number: int, result_id: UUID) -> tuple[ProjectView, dict[
 def _new_page(project: ProjectView, form: forms.RunForm, error: AppError | None = None) -> Response:
     scope = current_scope()
     scope.require(Permission.RUN_EXECUTE, project=project.id)
+    choices = run_choices(scope, project.id)
+    if not form.test_set and len(choices.test_sets) == 1:
+        form = replace(form, test_set=str(choices.test_sets[0].id))
     chosen_set = forms.id_in(form.test_set)
     return _page(
         "new",
         project,
         status=error.status if error else 200,
         form=form,
-        **_options(run_choices(scope, project.id)),
+        **_options(choices),
         check=preflight(scope, runtime().registry, chosen_set) if chosen_set else None,
         errors=forms.errors_of(error),
         message=error.detail if error else "",

@@ -11,7 +11,15 @@ from rhesis_app.infra.migrate import alembic_config
 from rhesis_app.infra.orm import Base
 
 TENANT = sorted(name for name, table in Base.metadata.tables.items() if "organization_id" in table.c)
-ONLY_ADDED = {"test_result", "evaluation", "audit_entry", "test_version", "test_set_version", "metric_version", "run_metric"}
+ONLY_ADDED = {
+    "test_result",
+    "evaluation",
+    "audit_entry",
+    "test_version",
+    "test_set_version",
+    "metric_version",
+    "run_metric",
+}
 # tables that are the user's: their row-level policy names the user
 USERS_OWN = {"session", "api_token", "one_time_token"}
 
@@ -55,15 +63,21 @@ def test_no_reference_between_tenant_rows_can_cross_organizations(table: str) ->
 
 @pytest.mark.parametrize("table", sorted(ONLY_ADDED))
 def test_what_was_found_is_only_ever_added_to(app: Flask, superuser: Engine, table: str) -> None:
-    query = text("SELECT has_table_privilege('rhesis_app', :table, 'UPDATE'), has_table_privilege('rhesis_app', :table, 'DELETE')")
+    query = text(
+        "SELECT has_table_privilege('rhesis_app', :table, 'UPDATE'), has_table_privilege('rhesis_app', :table, 'DELETE')"
+    )
     with superuser.connect() as connection:
         assert connection.execute(query, {"table": table}).one() == (False, False)
 
 
-@pytest.mark.parametrize("table", ["test_run", "organization", "project", "test", "test_set", "endpoint", "metric", "app_user"])
+@pytest.mark.parametrize(
+    "table", ["test_run", "organization", "project", "test", "test_set", "endpoint", "metric", "app_user"]
+)
 def test_no_parent_of_results_can_be_deleted(app: Flask, superuser: Engine, table: str) -> None:
     with superuser.connect() as connection:
-        assert not connection.execute(text("SELECT has_table_privilege('rhesis_app', :table, 'DELETE')"), {"table": table}).scalar_one()
+        assert not connection.execute(
+            text("SELECT has_table_privilege('rhesis_app', :table, 'DELETE')"), {"table": table}
+        ).scalar_one()
 
 
 def test_functions_that_look_across_organizations_have_a_fixed_search_path(app: Flask, superuser: Engine) -> None:

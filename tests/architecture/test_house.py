@@ -51,10 +51,16 @@ def test_outbound_http_is_opened_behind_one_door() -> None:
     callers = {
         named(path)
         for path in PRODUCT
-        if re.search(r"^\s*(import|from) (urllib3|requests|httpx|http\.client|urllib\.request)", path.read_text("utf-8"), re.MULTILINE)
+        if re.search(
+            r"^\s*(import|from) (urllib3|requests|httpx|http\.client|urllib\.request)",
+            path.read_text("utf-8"),
+            re.MULTILINE,
+        )
     }
     # web_server asks our own address whether we are up
-    assert {caller for caller in callers if not caller.startswith("rhesis_app/infra/http/")} <= {"rhesis_app/infra/web_server.py"}
+    assert {caller for caller in callers if not caller.startswith("rhesis_app/infra/http/")} <= {
+        "rhesis_app/infra/web_server.py"
+    }
 
 
 def test_tenant_rows_are_selected_through_the_scope() -> None:
@@ -64,8 +70,10 @@ def test_tenant_rows_are_selected_through_the_scope() -> None:
         for path in PRODUCT
         if {"actions", "queries", "actions.py", "queries.py"} & set(path.relative_to(ROOT).parts)
         for statement in ast.walk(ast.parse(path.read_text("utf-8")))
-        if isinstance(statement, ast.stmt) and not isinstance(statement, (*FUNCTIONS, ast.ClassDef, ast.With, ast.If, ast.Try, ast.For))
-        if any(_selects_a_tenant_row(node) for node in ast.walk(statement)) and "organization" not in ast.unparse(statement)
+        if isinstance(statement, ast.stmt)
+        and not isinstance(statement, (*FUNCTIONS, ast.ClassDef, ast.With, ast.If, ast.Try, ast.For))
+        if any(_selects_a_tenant_row(node) for node in ast.walk(statement))
+        and "organization" not in ast.unparse(statement)
     ]
     assert not bare
 
@@ -74,7 +82,11 @@ def _selects_a_tenant_row(node: ast.AST) -> bool:
     if not isinstance(node, ast.Call) or not node.args:
         return False
     is_select = isinstance(node.func, ast.Name) and node.func.id in {"select", "update", "delete"}
-    is_get = isinstance(node.func, ast.Attribute) and node.func.attr == "get" and ast.unparse(node.func).endswith("session.get")
+    is_get = (
+        isinstance(node.func, ast.Attribute)
+        and node.func.attr == "get"
+        and ast.unparse(node.func).endswith("session.get")
+    )
     owner = ast.unparse(node.args[0]).split(".")[0]
     return (is_select or is_get) and owner in TENANT_ROWS - {"Session"}  # sessions are the user's own
 
@@ -86,12 +98,19 @@ def test_importing_the_package_does_nothing_and_is_quick() -> None:
 
 
 def test_no_text_of_the_repository_knows_one_machine() -> None:
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True)
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     stray = re.compile(r"(?<![\w.])/(?:work|root|home/\w+)/|python" + r"hosted\.|pypi" + r"\.org|npm" + r"js\.")
     found = []
     for name in listed.stdout.split("\n"):
         path = ROOT / name
-        if not path.is_file() or "vendor" in path.parts or path.suffix in {".woff2", ".png"} or name.startswith("tests/"):
+        if (
+            not path.is_file()
+            or "vendor" in path.parts
+            or path.suffix in {".woff2", ".png"}
+            or name.startswith("tests/")
+        ):
             continue
         if stray.search(path.read_text("utf-8", errors="ignore")):
             found.append(name)

@@ -29,7 +29,11 @@ BODIES: dict[tuple[str, str], Any] = {
     ("endpoints_api.invoke", "POST"): {"input": "hello"},
     ("test_sets_api.TestSetTests", "PUT"): {"test_ids": ["{test_id}"]},
 }
-QUERIES = {"reports_api.export": "?format=json.run", "reports.export": "?format=json.run", "test_sets_api.export": "?format=jsonl"}
+QUERIES = {
+    "reports_api.export": "?format=json.run",
+    "reports.export": "?format=json.run",
+    "test_sets_api.export": "?format=jsonl",
+}
 # the application may write these and not read them
 UNREADABLE = {"one_time_token"}
 # addresses whose argument is a secret or a file, not a row
@@ -221,7 +225,14 @@ def test_a_viewer_changes_nothing(app: Flask, alice: Person, bob: Person, superu
         "result_id": new_id(),
         "token_id": new_id(),
     }
-    own = {"auth.logout", "auth_api.logout", "auth_api.Tokens", "auth_api.Token", "auth.create_token", "auth.revoke_token"}
+    own = {
+        "auth.logout",
+        "auth_api.logout",
+        "auth_api.Tokens",
+        "auth_api.Token",
+        "auth.create_token",
+        "auth.revoke_token",
+    }
     _ = bob.web, bob.api
     before = snapshot(superuser, alice)
     allowed = []
@@ -245,15 +256,15 @@ def test_row_level_security_holds_without_the_scopes_filter(alice: Person, charl
                 assert owners <= {alice.actor.organization_id}, mapper.local_table.name
 
 
-def test_the_scopes_filter_holds_without_row_level_security(
-    alice: Person, theirs: Theirs, superuser: Engine
-) -> None:
+def test_the_scopes_filter_holds_without_row_level_security(alice: Person, theirs: Theirs, superuser: Engine) -> None:
     """The superuser's session is bound by no policy: the visible filter alone keeps the organizations apart."""
     with alice.scope() as scope:
         bare = TenantSession(superuser.execution_options(isolation_level="READ COMMITTED"), info={"actor": alice.actor})
         scope.session = bare
         assert scope.session.scalars(scope.select(Project)).all() == []
-        assert len(bare.scalars(select(Project)).all()) == 1, "without both layers the other project is there to be seen"
+        assert len(bare.scalars(select(Project)).all()) == 1, (
+            "without both layers the other project is there to be seen"
+        )
         bare.close()
 
 
@@ -265,7 +276,9 @@ def test_a_row_cannot_refer_to_another_organizations_row(alice: Person, theirs: 
 
 
 def test_a_row_cannot_be_written_into_another_organization(alice: Person, charlie: Person, theirs: Theirs) -> None:
-    statement = text("INSERT INTO requirement (id, organization_id, project_id, name) VALUES (:id, :organization, :project, 'x')")
+    statement = text(
+        "INSERT INTO requirement (id, organization_id, project_id, name) VALUES (:id, :organization, :project, 'x')"
+    )
     values = {"id": new_id(), "organization": charlie.actor.organization_id, "project": theirs.ids["project_id"]}
     with alice.scope() as scope, pytest.raises(ProgrammingError, match="row-level security"):
         scope.session.execute(statement, values)

@@ -19,7 +19,13 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 EMAIL, PASSWORD = "ada@example.org", "several unrelated words"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+]
 
 
 @dataclass(frozen=True)
@@ -48,13 +54,20 @@ def start_instance(data: Path, *options: str, port: int | None = None) -> Instan
     """`rhesis-app up` on a data directory."""
     chosen = port or free_port()
     log = data.with_suffix(".log")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("RHESIS_", "DATABASE_", "REDIS_"))}
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("RHESIS_", "DATABASE_", "REDIS_"))
+    }
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "rhesis_app.cli", "up", "--port", str(chosen), "--data", str(data), *options],
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**kept, "RHESIS_RATE_LIMIT_TOKEN": "1000000", "RHESIS_RATE_LIMIT_ANONYMOUS": "1000000", "PYTHONUNBUFFERED": "1"},
+            env={
+                **kept,
+                "RHESIS_RATE_LIMIT_TOKEN": "1000000",
+                "RHESIS_RATE_LIMIT_ANONYMOUS": "1000000",
+                "PYTHONUNBUFFERED": "1",
+            },
             cwd=data.parent,
         )
     return Instance(url=f"http://127.0.0.1:{chosen}", data=data, log=log, process=process)
@@ -88,7 +101,17 @@ def owned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     """An instance with an owner, Ada, made from the command line."""
     started = start_instance(tmp_path_factory.mktemp("owned") / "data")
     started.printed(r"ready (\S+)", 90)
-    command = [sys.executable, "-m", "rhesis_app.cli", "create-owner", EMAIL, "--name", "Ada", "--organization", "Analytical"]
+    command = [
+        sys.executable,
+        "-m",
+        "rhesis_app.cli",
+        "create-owner",
+        EMAIL,
+        "--name",
+        "Ada",
+        "--organization",
+        "Analytical",
+    ]
     environment = {**os.environ, "RHESIS_DATA": str(started.data), "RHESIS_FIRST_OWNER_PASSWORD": PASSWORD}
     subprocess.run(command, check=True, env=environment, capture_output=True)
     yield started

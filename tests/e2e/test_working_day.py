@@ -70,6 +70,7 @@ def _connect(watched: Watched, owned: Instance, url: str) -> None:
     page.get_by_role("link", name="Use OpenAI-compatible chat").click()
     page.locator("#f-name").fill("Birthday bot")
     page.locator("#f-url").fill(url)
+    page.get_by_label("Secret").fill("sk-of-nobody")
     page.get_by_role("button", name="Send a test call").click()
     expect(page.get_by_text("Test call answered")).to_be_visible()
     watched.audit("a test call")
@@ -82,7 +83,7 @@ def _import(watched: Watched, owned: Instance, path: Path) -> None:
     page.goto(f"{owned.url}/p/birthdays/imports/new")
     watched.audit("import")
     page.locator("input[type=file]").set_input_files(path)
-    page.get_by_role("button", name="Look at it").click()
+    page.get_by_role("button", name="Preview").click()
     expect(page.get_by_text(f"{SAMPLES} tests ready")).to_be_visible()
     watched.audit("preview of an import")
     page.get_by_role("button", name=f"Import {SAMPLES} tests").click()
@@ -106,7 +107,9 @@ def _make_metric(watched: Watched, owned: Instance) -> None:
 def _run_and_watch(watched: Watched, owned: Instance) -> None:
     page = watched.page
     page.goto(f"{owned.url}/p/birthdays/runs/new")
-    page.get_by_text("Choose other metrics for this run").click() if not page.get_by_label("The letter is right").is_visible() else None
+    page.get_by_text("Choose other metrics for this run").click() if not page.get_by_label(
+        "The letter is right"
+    ).is_visible() else None
     page.get_by_label("The letter is right").check()
     watched.audit("a run's dialog")
     page.get_by_role("button", name="Start the run").click()

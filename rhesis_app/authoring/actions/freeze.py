@@ -82,7 +82,7 @@ def freeze_test_set(scope: Scope, test_set_id: UUID) -> FrozenTestSet:
     when there is no live test, NotFound.
     """
     with scope.atomic() as session:
-        scope.get(TestSet, test_set_id)
+        scope.get(TestSet, test_set_id, lock=True)
         session.flush()
         session.execute(_HOLD, {"organization": scope.organization_id, "test_set": test_set_id})
         return freeze_held(scope, test_set_id)

@@ -158,7 +158,9 @@ def _ask(held: _Slice, item: Item) -> None:
         held.answers.put(answer_item(held.plan, item))
     except Exception:  # noqa: BLE001 an answer that never came would hold the slice for ever
         _log.exception("asking failed on our side")
-        exchange = Exchange(request={}, error_code="worker_lost", error_detail="The worker failed on its own side while asking.")
+        exchange = Exchange(
+            request={}, error_code="worker_lost", error_detail="The worker failed on its own side while asking."
+        )
         held.answers.put(Answer(item=item, exchange=exchange, outcome=Outcome.ERROR))
 
 

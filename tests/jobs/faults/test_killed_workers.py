@@ -61,7 +61,9 @@ def _results(world: World) -> int:
 
 def _let_leases_run_out(superuser: Engine, world: World) -> None:
     with superuser.connect() as connection:
-        connection.execute(text("UPDATE work_item SET lease_until = now() - interval '1 second' WHERE lease_owner IS NOT NULL"))
+        connection.execute(
+            text("UPDATE work_item SET lease_until = now() - interval '1 second' WHERE lease_owner IS NOT NULL")
+        )
     sweep(world.person.host)
 
 

@@ -27,7 +27,9 @@ def drive(world: World, run_id: UUID, stop: threading.Event | None = None) -> bo
 
 
 def outcomes(world: World, run_id: UUID) -> dict[str, int]:
-    rows: list[tuple[str, int]] = world.ask("SELECT outcome, count(*) FROM test_result WHERE run_id = :run GROUP BY 1", run=run_id)
+    rows: list[tuple[str, int]] = world.ask(
+        "SELECT outcome, count(*) FROM test_result WHERE run_id = :run GROUP BY 1", run=run_id
+    )
     return dict(rows)
 
 
@@ -44,7 +46,15 @@ def test_every_planned_test_ends_in_one_result_with_its_evaluation(alice: Person
     assert status(world, run_id) == "completed"
     run = world.ask("SELECT outcome, totals, number FROM test_run WHERE id = :run", run=run_id)[0]
     assert run.outcome == "failed"
-    assert run.totals == {"planned": 12, "passed": 8, "failed": 4, "error": 0, "unscored": 0, "pending": 0, "cancelled": 0}
+    assert run.totals == {
+        "planned": 12,
+        "passed": 8,
+        "failed": 4,
+        "error": 0,
+        "unscored": 0,
+        "pending": 0,
+        "cancelled": 0,
+    }
     assert world.ask("SELECT count(*) FROM evaluation WHERE run_id = :run", run=run_id)[0][0] == 12
     assert world.ask("SELECT count(*) FROM work_item")[0][0] == 0
 

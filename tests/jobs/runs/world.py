@@ -74,13 +74,22 @@ def make_world(person: Person, url: str, tests: list[tuple[str, str]], **endpoin
             )
             test_set = TestSet(id=new_id(), project_id=project.id, name="Set")
             rows = [
-                Test(id=new_id(), project_id=project.id, prompt=prompt, expected=expected, content_hash=f"{prompt}|{expected}")
+                Test(
+                    id=new_id(),
+                    project_id=project.id,
+                    prompt=prompt,
+                    expected=expected,
+                    content_hash=f"{prompt}|{expected}",
+                )
                 for prompt, expected in tests
             ]
             session.add_all([metric, test_set, *rows])
             session.flush()
             session.add(TestSetMetric(test_set_id=test_set.id, metric_id=metric.id))
             session.add_all(
-                TestSetItem(test_set_id=test_set.id, test_id=row.id, position=position) for position, row in enumerate(rows)
+                TestSetItem(test_set_id=test_set.id, test_id=row.id, position=position)
+                for position, row in enumerate(rows)
             )
-    return World(person=person, project_id=project.id, endpoint_id=target.id, metric_id=metric.id, test_set_id=test_set.id)
+    return World(
+        person=person, project_id=project.id, endpoint_id=target.id, metric_id=metric.id, test_set_id=test_set.id
+    )
