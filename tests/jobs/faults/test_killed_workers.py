@@ -107,7 +107,8 @@ def test_a_deploy_in_the_middle_gives_everything_back_and_costs_no_attempt(world
         for process in started:
             process.send_signal(signal.SIGTERM)
         for process in started:
-            assert process.wait(30) == 0
+            # one that was still starting has nothing to give back and simply ends
+            assert process.wait(30) in {0, -signal.SIGTERM}
     assert world.ask("SELECT count(*) FROM work_item WHERE lease_owner IS NOT NULL")[0][0] == 0
     with workers(settings, 1):
         sweep(world.person.host)
