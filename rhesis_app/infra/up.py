@@ -139,6 +139,7 @@ def child_environment(options: UpOptions, servers: EmbeddedServers) -> dict[str,
     if options.host in LOOPBACK and "RHESIS_EXTERNAL_URL" not in options.environment:
         own["RHESIS_ALLOW_LOCAL_TARGETS"] = "1"
     return {
+        "RHESIS_LOG_LEVEL": "WARNING",  # a line per request would bury the link that a newcomer looks for
         **own,
         **options.environment,
         "RHESIS_DATA": str(options.place),

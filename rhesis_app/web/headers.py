@@ -1,13 +1,16 @@
 """Request ids, the content security policy and the other headers of every response."""
 
 import base64
+import logging
 import os
 import re
+import time
 
 from flask import Flask, Response, g, request
 
 from rhesis_app.infra.config import Settings
 
+_log = logging.getLogger(__name__)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _POLICY = (
     "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; font-src 'self'; "
@@ -35,6 +38,7 @@ def register_headers(app: Flask, settings: Settings) -> None:
         given = request.headers.get("X-Request-ID", "")
         g.request_id = given if _REQUEST_ID.fullmatch(given) else os.urandom(8).hex()
         g.nonce = base64.b64encode(os.urandom(16)).decode()
+        g.began = time.perf_counter()
 
     @app.after_request
     def _finish(response: Response) -> Response:
@@ -47,4 +51,13 @@ def register_headers(app: Flask, settings: Settings) -> None:
         if request.endpoint != "static":
             response.headers.setdefault("Cache-Control", "no-store")
         response.headers["X-Request-ID"] = g.get("request_id", "")
+        _note(response)
         return response
+
+
+def _note(response: Response) -> None:
+    """One line per request, with its rule and never its values; static files and health checks would only drown the rest."""
+    if request.endpoint == "static" or (request.endpoint or "").startswith("health."):
+        return
+    took_ms = round((time.perf_counter() - g.began) * 1000, 1) if "began" in g else None
+    _log.info("request", extra={"method": request.method, "status": response.status_code, "took_ms": took_ms})
