@@ -3,12 +3,14 @@
 import importlib
 import pkgutil
 
+import psycopg2
 from alembic import context
 from sqlalchemy import create_engine
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 import rhesis_app
-from rhesis_app.infra.migrate import owner_url
+from rhesis_app.infra.migrate import check_migrator, owner_url, refusal
 from rhesis_app.infra.orm import Base
 
 
@@ -26,10 +28,17 @@ def run() -> None:
     with engine.connect() as connection:
         context.configure(connection=connection, target_metadata=Base.metadata, transaction_per_migration=False)
         with context.begin_transaction():
+            check_migrator(connection)
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7265736973)")
             context.run_migrations()
 
 
 if context.is_offline_mode():
     raise SystemExit("Migrations need a database: offline SQL would miss the checks they make.")
-run()
+try:
+    run()
+except (psycopg2.Error, DBAPIError) as failure:
+    refused = refusal(failure)
+    if refused is None:
+        raise
+    raise refused from failure

@@ -1,5 +1,6 @@
 """The composition root: the only module that knows every part and puts them together."""
 
+from functools import partial
 from types import ModuleType
 
 from flask import Flask
@@ -9,6 +10,7 @@ import rhesis_app
 from rhesis_app.auth import api as auth_api
 from rhesis_app.auth import pages as auth_pages
 from rhesis_app.auth.guard import register_guard
+from rhesis_app.authoring import jobs as imports_jobs
 from rhesis_app.authoring.api import evaluators as evaluators_api
 from rhesis_app.authoring.api import imports as imports_api
 from rhesis_app.authoring.api import metrics as metrics_api
@@ -28,19 +30,37 @@ from rhesis_app.infra.crypto import SecretBox
 from rhesis_app.infra.db import attach_database
 from rhesis_app.infra.http import AllowList, OutboundDoor
 from rhesis_app.infra.logs import configure_logs
+from rhesis_app.infra.mail import SmtpPost
 from rhesis_app.infra.plugins import load_plugins
 from rhesis_app.infra.rq_queue import RqQueue, connect_redis
 from rhesis_app.infra.runtime import Runtime
 from rhesis_app.infra.site import site_directory
+from rhesis_app.insights import api as insights_api
+from rhesis_app.insights import jobs as insights_jobs
+from rhesis_app.insights.actions.decide import decide_run
+from rhesis_app.insights.pages import analysis as analysis_pages
+from rhesis_app.insights.pages import compare as compare_pages
+from rhesis_app.insights.pages import gates as gates_pages
 from rhesis_app.kernel.jobs import collect_jobs
+from rhesis_app.kernel.registry import Registry
+from rhesis_app.kernel.scope import Listener
+from rhesis_app.notifications import jobs as notifications_jobs
+from rhesis_app.notifications.api import background as jobs_api
+from rhesis_app.notifications.api import preferences as preferences_api
+from rhesis_app.notifications.pages import background as jobs_pages
+from rhesis_app.notifications.pages import preferences as preferences_pages
 from rhesis_app.projects import api as projects_api
 from rhesis_app.projects import pages as projects_pages
 from rhesis_app.projects.queries import list_project_links
 from rhesis_app.reports import api as reports_api
+from rhesis_app.reports import jobs as reports_jobs
 from rhesis_app.reports import pages as reports_pages
+from rhesis_app.reports.actions.announce import announce_run
 from rhesis_app.runs import api as runs_api
 from rhesis_app.runs import jobs as runs_jobs
-from rhesis_app.runs import pages as runs_pages
+from rhesis_app.runs.actions.tell import ask_to_tell_plugins
+from rhesis_app.runs.pages import results as results_pages
+from rhesis_app.runs.pages import runs as runs_pages
 from rhesis_app.tenancy import api as plugins_api
 from rhesis_app.tenancy import pages as plugins_pages
 from rhesis_app.tenancy.actions import write_audit
@@ -66,7 +86,13 @@ PAGES: tuple[ModuleType, ...] = (
     test_sets_pages,
     imports_pages,
     runs_pages,
+    results_pages,
+    compare_pages,
+    gates_pages,
+    analysis_pages,
     reports_pages,
+    jobs_pages,
+    preferences_pages,
     demo_pages,
 )
 APIS: tuple[ModuleType, ...] = (
@@ -81,9 +107,13 @@ APIS: tuple[ModuleType, ...] = (
     test_sets_api,
     imports_api,
     runs_api,
+    insights_api,
     reports_api,
+    jobs_api,
+    preferences_api,
 )
-JOBS: tuple[ModuleType, ...] = (runs_jobs,)
+JOBS: tuple[ModuleType, ...] = (runs_jobs, imports_jobs, insights_jobs, reports_jobs, notifications_jobs)
+LISTENERS: dict[str, tuple[Listener, ...]] = {"run.finished": (decide_run,), "run.recounted": (decide_run,)}
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -113,18 +143,28 @@ def _runtime(app: Flask, settings: Settings, migrations: str) -> Runtime:
     jobs = collect_jobs(*JOBS)
     with app.app_context():
         engine = database.engine
+    registry = load_plugins(
+        enabled=settings.plugins_enabled, disabled=settings.plugins_disabled, strict=settings.plugins_strict
+    )
     return Runtime(
         settings=settings,
         engine=engine,
-        registry=load_plugins(
-            enabled=settings.plugins_enabled, disabled=settings.plugins_disabled, strict=settings.plugins_strict
-        ),
+        registry=registry,
         queue=RqQueue(connect_redis(settings.redis_url), jobs),
         door=OutboundDoor(AllowList.parse(settings.allow_targets), allow_local=settings.allow_local_targets),
         secrets=SecretBox(list(settings.encryption_keys)),
         audit=write_audit,
         jobs=jobs,
+        listeners=_listeners(registry),
+        post=SmtpPost(settings.mail_server) if settings.mail_server is not None else None,
     )
+
+
+def _listeners(registry: Registry) -> dict[str, tuple[Listener, ...]]:
+    """Who takes part when something happens, in this order: gates decide before a run is announced."""
+    announce = partial(announce_run, registry=registry)
+    plugins = (ask_to_tell_plugins,) if registry.listeners else ()
+    return LISTENERS | {"run.finished": (*LISTENERS["run.finished"], announce, *plugins)}
 
 
 def _register_edges(app: Flask, settings: Settings) -> None:

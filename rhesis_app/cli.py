@@ -43,19 +43,21 @@ def up(*, demo: bool, host: str, port: int, data: Path | None, workers: int) -> 
 @click.option("--burst", is_flag=True, help="End when nothing waits any more.")
 def worker(*, queue: str, burst: bool) -> None:
     """Do the work of one queue until told to stop."""
+    from rhesis_app.infra.start_check import PATIENCE_S
     from rhesis_app.worker import work
 
-    work(_host(), queue, burst=burst)
+    work(_fit_host(patience_s=PATIENCE_S), queue, burst=burst)
 
 
 @main.command()
 @click.option("--once", is_flag=True, help="One round, then end.")
 def sweep(*, once: bool) -> None:
     """Take care of runs that nobody drives; workers do this by themselves."""
+    from rhesis_app.infra.start_check import PATIENCE_S
     from rhesis_app.runs.actions.sweep import sweep as one_round
     from rhesis_app.worker import sweep_for_ever
 
-    host = _host()
+    host = _fit_host(patience_s=0 if once else PATIENCE_S)
     if not once:
         sweep_for_ever(host.settings, host)
     click.echo(one_round(host))
@@ -64,15 +66,16 @@ def sweep(*, once: bool) -> None:
 @main.command()
 def migrate() -> None:
     """Bring the database to this version's tables, policies and functions."""
+    from alembic.util import CommandError
+
     from rhesis_app.infra.config import ConfigurationError, read_environment
     from rhesis_app.infra.migrate import database_owner_url
     from rhesis_app.infra.migrate import migrate as upgrade
 
     try:
-        url = database_owner_url(read_environment())
-    except ConfigurationError as problem:
+        upgrade(database_owner_url(read_environment()))
+    except (ConfigurationError, CommandError) as problem:
         raise click.ClickException(str(problem)) from problem
-    upgrade(url)
 
 
 @main.command()
@@ -94,7 +97,7 @@ def first_link(*, url: str) -> None:
     """Print the one-time link that makes the first owner."""
     from rhesis_app.auth.actions import make_first_start_link
 
-    path = make_first_start_link(_host(running=True))
+    path = make_first_start_link(_fit_host(running=True))
     click.echo("Somebody is registered already: sign in." if path is None else f"first start: {url}{path}")
 
 
@@ -112,7 +115,7 @@ def create_owner(email: str, *, name: str, organization: str, password: str) -> 
 
     account = NewAccount(organization_name=organization, name=name, email=email, password=password)
     try:
-        found(_host(running=True), account)
+        found(_fit_host(running=True), account)
     except AppError as problem:
         raise click.ClickException(problem.detail) from problem
     click.echo(f"{email} may sign in now.")
@@ -128,7 +131,7 @@ def demo(words: tuple[str, ...]) -> None:
     """Make or remove the demonstration; `demo --help` says more."""
     from rhesis_app.demo.cli import demo as group
 
-    group.main(args=list(words), prog_name="rhesis-app demo", obj=lambda: _host(running=True))
+    group.main(args=list(words), prog_name="rhesis-app demo", obj=lambda: _fit_host(running=True))
 
 
 @main.command()
@@ -148,6 +151,7 @@ def plugins() -> None:
 @click.argument("name")
 def check_plugin_command(name: str) -> None:
     """Run the conformance kit on the plugin NAME (its entry point's name)."""
+    import traceback
     from importlib.metadata import entry_points
 
     from rhesis_app.sdk.hookspecs import ENTRY_POINT_GROUP
@@ -157,14 +161,33 @@ def check_plugin_command(name: str) -> None:
     if not found:
         raise click.ClickException(f"No installed package offers a plugin named {name}.")
     try:
-        click.echo(check_plugin(found[0].load(), name=name))
+        plugin = found[0].load()
+    except (Exception, SystemExit) as failure:
+        told = "".join(traceback.format_exception(failure))  # whoever asks is the plugin's author
+        raise click.ClickException(f"The plugin {name} cannot be imported.\n{told}") from failure
+    try:
+        kept = check_plugin(plugin, name=name)
     except AssertionError as problem:
         raise click.ClickException(str(problem)) from problem
+    offers = ", ".join((*kept.evaluators, *kept.exporters, *kept.importers))
+    click.echo(f"{name} keeps every promise, tried {kept.trials} times: {offers or 'it offers nothing'}")
 
 
 def _host(*, running: bool = False) -> "Runtime":
     """The runtime from the environment; with `running` an `up` on this machine's data directory is found as well."""
     host: Runtime = _app(running=running).extensions["rhesis"]
+    return host
+
+
+def _fit_host(*, running: bool = False, patience_s: float = 0) -> "Runtime":
+    """The same, refused in one line where the database is not fit to be worked on."""
+    from rhesis_app.infra.start_check import StartRefused
+
+    host = _host(running=running)
+    try:
+        host.check_start(patience_s=patience_s)
+    except StartRefused as problem:
+        raise click.ClickException(str(problem)) from problem
     return host
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from rhesis_app.demo.actions.credentials import chatbot_port, fix_port, was_removed
+from rhesis_app.demo.actions.credentials import REMOVED, chatbot_port, fix_port, was_removed
 from rhesis_app.infra.embedded.leash import start_leashed
 from rhesis_app.infra.site import site_directory
 from rhesis_app.infra.up import ExtraChild, Ready, UpOptions
@@ -42,9 +42,10 @@ def with_first_link(options: UpOptions) -> UpOptions:
 def with_demo(options: UpOptions) -> UpOptions:
     """Run the chatbot beside the rest, open its address to endpoints, and once ready make the demonstration.
 
-    After somebody removed the demonstration this is `with_first_link`.
+    After somebody removed the demonstration that is said, and the rest is `with_first_link`.
     """
     if was_removed(options.place):
+        options.say(REMOVED)
         return with_first_link(options)
     try:
         port = _port(options.place)

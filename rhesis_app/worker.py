@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from uuid import UUID
 
 from redis import Redis
@@ -17,7 +18,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from rhesis_app.infra.config import Settings
-from rhesis_app.infra.db import check_role, private_engine
+from rhesis_app.infra.db import private_engine
 from rhesis_app.infra.embedded.leash import die_with_parent
 from rhesis_app.infra.rq_queue import RqQueue, connect_redis
 from rhesis_app.infra.runtime import Runtime
@@ -65,7 +66,6 @@ class SlimWorker(Worker):
 
 def work(host: Runtime, queue_name: str, *, burst: bool = False) -> None:
     """Perform the jobs of one queue until told to stop; a thread beside it sweeps."""
-    check_role(host.engine)
     _held[:] = [host]
     host.engine.dispose()
     if not burst:
@@ -88,16 +88,7 @@ def sweep_for_ever(settings: Settings, host: Runtime, stop: threading.Event | No
     """Sweep every ten seconds while this process is the leader; connections of its own, so that forks share none."""
     ended = stop or threading.Event()
     engine = private_engine(settings)
-    mine = Runtime(
-        settings=settings,
-        engine=engine,
-        registry=host.registry,
-        queue=RqQueue(connect_redis(settings.redis_url), host.jobs),
-        door=host.door,
-        secrets=host.secrets,
-        audit=host.audit,
-        jobs=host.jobs,
-    )
+    mine = replace(host, engine=engine, queue=RqQueue(connect_redis(settings.redis_url), host.jobs))
     while not ended.is_set():
         try:
             with engine.connect() as connection:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from hypothesis import settings as generated
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
@@ -32,6 +33,10 @@ MARKS = {
     "e2e": "e2e",
 }
 TEST_KEY = "dGVzdHMgYWxvbmUgdXNlIHRoaXMgb25lLCAzMiBieXQ="
+
+# how long an example takes says something about the machine alone
+generated.register_profile("untimed", deadline=None)
+generated.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

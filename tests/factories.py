@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, insert, literal, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
 
 from rhesis_app.authoring.models import (
     Metric,
@@ -71,6 +72,8 @@ class RunPlan:
     test_set: str = "Release regression"
     endpoint: str = "copilot-staging"
     started_at: datetime | None = None
+    same_tests: bool = False
+    """Whether tests that the project has already (by prompt) are run again, rather than new ones made."""
 
 
 def make_run(scope: Scope, plan: RunPlan, results: Sequence[Given]) -> MadeRun:
@@ -84,7 +87,7 @@ def _make_run(scope: Scope, plan: RunPlan, results: Sequence[Given]) -> MadeRun:
     requirements = _requirements(scope, plan.project_id, {one.requirement for one in results if one.requirement})
     metrics, metric_versions = _metrics(scope, plan)
     endpoint_id = _endpoint(scope, plan)
-    versions = _tests(scope, plan.project_id, results, requirements)
+    versions = _tests(scope, plan, results, requirements)
     test_set_id, set_version_id = _test_set(scope, plan, versions)
     number = session.scalars(
         update(Project)
@@ -209,11 +212,15 @@ def _endpoint(scope: Scope, plan: RunPlan) -> UUID:
 
 
 def _tests(
-    scope: Scope, project_id: UUID, results: Sequence[Given], requirements: dict[str, UUID]
+    scope: Scope, plan: RunPlan, results: Sequence[Given], requirements: dict[str, UUID]
 ) -> list[dict[str, Any]]:
     """One test and version for each result, as keys for the rows that hang from them."""
-    tests, versions = [], []
+    known = _known_versions(scope, plan.project_id) if plan.same_tests else {}
+    tests, made, versions = [], [], []
     for one in results:
+        if one.prompt in known:
+            versions.append(known[one.prompt])
+            continue
         test_id = new_id()
         content_hash = hashlib.sha256(str(test_id).encode()).hexdigest()
         shared: dict[str, Any] = {
@@ -227,12 +234,25 @@ def _tests(
             "content_hash": content_hash,
         }
         version_id = _version_id(test_id, content_hash)
-        tests.append({**shared, "id": test_id, "project_id": project_id, "facts": one.metadata})
-        versions.append({**shared, "id": version_id, "test_id": test_id, "facts": one.metadata})
+        tests.append({**shared, "id": test_id, "project_id": plan.project_id, "facts": one.metadata})
+        made.append({**shared, "id": version_id, "test_id": test_id, "facts": one.metadata})
+        versions.append(made[-1])
     if tests:
         scope.session.execute(insert(Test), tests)
-        scope.session.execute(insert(TestVersion), versions)
+        scope.session.execute(insert(TestVersion), made)
     return versions
+
+
+def _known_versions(scope: Scope, project_id: UUID) -> dict[str, dict[str, Any]]:
+    query = (
+        scope.select(TestVersion.prompt, TestVersion.id, TestVersion.test_id, TestVersion.requirement_id)
+        .join(Test, (Test.organization_id == TestVersion.organization_id) & (Test.id == TestVersion.test_id))
+        .where(Test.project_id == project_id)
+    )
+    return {
+        row.prompt: {"id": row.id, "test_id": row.test_id, "requirement_id": row.requirement_id}
+        for row in scope.session.execute(query)
+    }
 
 
 def _version_id(test_id: UUID, content_hash: str) -> UUID:
@@ -278,7 +298,7 @@ def _test_set(scope: Scope, plan: RunPlan, versions: Sequence[dict[str, Any]]) -
             }
             for position, version in enumerate(versions, start=1)
         ]
-        session.execute(insert(TestSetItem), working)
+        session.execute(upsert(TestSetItem).on_conflict_do_nothing(), working)
     return test_set_id, version_id
 
 

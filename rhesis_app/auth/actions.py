@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Interval, func, literal, select, update
 
 from rhesis_app.auth.models import ApiToken, RefreshToken, Session
-from rhesis_app.auth.queries import TokenView, view_token
+from rhesis_app.auth.queries import TokenView, needs_first_owner, view_token
 from rhesis_app.auth.rules import (
     FAILURE_WINDOW_MINUTES,
     FAILURES_PER_ACCOUNT,
@@ -162,7 +162,7 @@ def found(host: Host, account: NewAccount, *, is_demo: bool = False, ip: str | N
 
 def make_first_start_link(host: Host) -> str | None:
     """The path of the page that makes the first owner; None when somebody is there already."""
-    if not host.ask("SELECT needs_first_owner() AS needed")[0]["needed"]:
+    if not needs_first_owner(host):
         return None
     return f"/start/{_one_time(host, 'first_start', None)}"
 

@@ -51,9 +51,7 @@ class FreshToken:
 @blueprint.get("/login")
 def login() -> Response:
     """The sign-in page."""
-    return render_bare(
-        "auth/login.html", form=LoginForm(next=safe_next(request.args.get("next"))), errors={}, message=""
-    )
+    return _login_page(LoginForm(next=safe_next(request.args.get("next"))))
 
 
 @blueprint.post("/login")
@@ -69,7 +67,7 @@ def submit_login() -> Response:
             runtime(), form.email, request.form.get("password", ""), _client(stay=form.stay_signed_in)
         )
     except AppError as error:
-        return render_bare("auth/login.html", status=error.status, form=form, errors={}, message=error.detail)
+        return _login_page(form, status=error.status, message=error.detail)
     return _enter(made, form.next, stay=form.stay_signed_in)
 
 
@@ -160,6 +158,11 @@ def revoke_token(token_id: UUID) -> Response:
     view = actions.revoke_token(current_scope(), token_id)
     say(f"“{view.name}” was revoked.")
     return go_to("/settings/tokens")
+
+
+def _login_page(form: LoginForm, *, status: int = 200, message: str = "") -> Response:
+    is_new = queries.needs_first_owner(runtime())
+    return render_bare("auth/login.html", status=status, form=form, errors={}, message=message, is_new=is_new)
 
 
 def _tokens_page(form: TokenForm, *, status: int = 200, fresh: FreshToken | None = None, **said: Any) -> Response:

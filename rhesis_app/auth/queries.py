@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from rhesis_app.auth.models import ApiToken
+from rhesis_app.kernel.host import Host
 from rhesis_app.kernel.paging import By, Page, PageRequest, keyset, page_of
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.scope import Scope
@@ -26,6 +27,11 @@ class TokenView:
     last_used_at: datetime | None
     expires_at: datetime
     revoked_at: datetime | None
+
+
+def needs_first_owner(host: Host) -> bool:
+    """Whether nobody is registered yet."""
+    return bool(host.ask("SELECT needs_first_owner() AS needed")[0]["needed"])
 
 
 def view_token(row: ApiToken) -> TokenView:

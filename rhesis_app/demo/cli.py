@@ -42,6 +42,7 @@ def make(open_host: OpenHost, *, url: str) -> None:
 @click.pass_obj
 def remove(open_host: OpenHost, *, url: str) -> None:
     """Erase the demonstration and everything in it."""
+    from rhesis_app.demo.actions.credentials import REMOVED
     from rhesis_app.demo.actions.remove import find_owner, remove_demo
     from rhesis_app.kernel.errors import AppError
 
@@ -54,9 +55,7 @@ def remove(open_host: OpenHost, *, url: str) -> None:
             first_start = remove_demo(host, scope, host.settings.data_directory)
     except AppError as problem:
         raise click.ClickException(problem.detail) from problem
-    click.echo(
-        "The demonstration is gone. To have it again, delete demo.json in the data directory and start with --demo."
-    )
+    click.echo(REMOVED)
     if first_start is not None:
         click.echo(f"first start: {url}{first_start}")
 

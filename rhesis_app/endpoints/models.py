@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import JSON, CheckConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from rhesis_app.endpoints.rules import MAX_CONCURRENCY, TIMEOUT_S
 from rhesis_app.infra.orm import Archivable, Base, Identified, Json, Stamped, TenantOwned, addressable, belongs_to
 
 
@@ -25,8 +26,8 @@ class Endpoint(Identified, Stamped, Archivable, TenantOwned, Base):
             unique=True,
             postgresql_where=text("archived_at IS NULL"),
         ),
-        CheckConstraint("timeout_s BETWEEN 1 AND 600", name="timeout_s"),
-        CheckConstraint("max_concurrency BETWEEN 1 AND 1000", name="max_concurrency"),
+        CheckConstraint("timeout_s BETWEEN {} AND {}".format(*TIMEOUT_S), name="timeout_s"),
+        CheckConstraint("max_concurrency BETWEEN {} AND {}".format(*MAX_CONCURRENCY), name="max_concurrency"),
         CheckConstraint("auth_kind IN ('none', 'bearer', 'basic', 'header')", name="auth_kind"),
     )
     project_id: Mapped[UUID]

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
+from rhesis_app.infra.mail import MailAddressError, MailServer
+
 DATABASE_EXAMPLE = "postgresql://user:password@host:5432/rhesis"
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"", "0", "false", "no", "off"})
@@ -48,6 +50,15 @@ class Settings:
     metrics_token: str | None = field(default=None, repr=False)
     log_level: str = "INFO"
     data_directory: Path = Path(".rhesis")
+    report_days: int = 30
+    mail_server: MailServer | None = field(default=None, repr=False)
+
+    @property
+    def site_url(self) -> str | None:
+        """Where people reach this instance, for links that leave it; None when nobody has said."""
+        if self.external_url is not None:
+            return self.external_url
+        return f"http://{self.bind}" if is_loopback(self.bind) else None
 
     @property
     def secure_cookies(self) -> bool:
@@ -103,6 +114,8 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         metrics_token=read.optional("RHESIS_METRICS_TOKEN"),
         log_level=read.one_of("RHESIS_LOG_LEVEL", "INFO", frozenset({"DEBUG", "INFO", "WARNING", "ERROR"})),
         data_directory=Path(read.optional("RHESIS_DATA") or ".rhesis"),
+        report_days=read.number("RHESIS_REPORT_DAYS", 30, 1, 3650),
+        mail_server=read.mail_server("RHESIS_SMTP_URL", "RHESIS_MAIL_FROM"),
     )
     _refuse_unsafe(settings)
     return settings
@@ -179,6 +192,16 @@ class _Reader:
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/") or parts.query:
             raise ConfigurationError(f"{name}={value} must be an origin such as https://rhesis.example.org")
         return value.rstrip("/")
+
+    def mail_server(self, url_name: str, sender_name: str) -> MailServer | None:
+        url = self.optional(url_name)
+        if url is None:
+            return None
+        sender = required(self.environment, sender_name, "“Rhesis App <rhesis@example.org>”")
+        try:
+            return MailServer.parse(url, sender)
+        except MailAddressError as problem:
+            raise ConfigurationError(f"{url_name} with {sender_name} {problem}.") from problem
 
     def secret_keys(self) -> tuple[str, ...]:
         keys = self.listed("SECRET_KEY")

@@ -5,17 +5,11 @@ from dataclasses import dataclass
 
 from redis.exceptions import RedisError
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
-from rhesis_app.infra.db import UnsafeRole, check_role
-from rhesis_app.infra.migrate import is_current
 from rhesis_app.infra.runtime import Runtime
+from rhesis_app.infra.start_check import connection_problem, policy_problem, role_problem, version_problem
 
-_OPEN_TABLES = text(
-    "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'public'"
-    " WHERE c.relkind = 'r' AND c.relname NOT IN ('alembic_version', 'login_attempt')"
-    " AND NOT (c.relrowsecurity AND c.relforcerowsecurity AND EXISTS (SELECT 1 FROM pg_policy p WHERE p.polrelid = c.oid)) ORDER BY 1"
-)
 _CHANGEABLE = text(
     "SELECT table_name || ' (' || lower(privilege_type) || ')' FROM information_schema.role_table_grants WHERE grantee = 'rhesis_app'"
     " AND table_name IN ('test_result', 'evaluation', 'audit_entry') AND privilege_type IN ('UPDATE', 'DELETE', 'TRUNCATE') ORDER BY 1"
@@ -37,37 +31,37 @@ def examine(host: Runtime) -> Iterator[Finding]:
     try:
         with host.engine.connect() as connection:
             yield Finding("the database answers", holds=True)
-            yield from _database(host, connection)
-    except SQLAlchemyError:
-        yield Finding("the database answers", holds=False, advice="Check DATABASE_URL and that PostgreSQL runs.")
+            yield from _database(connection)
+    except DBAPIError as failure:
+        yield _unreachable(failure)
     for plugin in host.registry.plugins:
         yield Finding(f"plugin {plugin.name} is loaded", holds=plugin.error is None, advice=plugin.error or "")
 
 
-def _database(host: Runtime, connection: Connection) -> Iterator[Finding]:
+def _unreachable(failure: DBAPIError) -> Finding:
+    if isinstance(failure, OperationalError):
+        advice = "Check DATABASE_URL and that PostgreSQL runs."
+        return Finding("the database answers", holds=False, advice=advice)
+    return Finding("the application may work on the database", holds=False, advice=connection_problem(failure))
+
+
+def _database(connection: Connection) -> Iterator[Finding]:
     version = connection.execute(text("SHOW server_version_num")).scalar_one()
     yield Finding("PostgreSQL is 15 or newer", holds=int(version) >= 150000, advice="Upgrade PostgreSQL.")
-    current = is_current(host.engine)
-    yield Finding("the tables are at this version", holds=current, advice="Run rhesis-app migrate.")
-    yield _role(host)
-    if not current:
+    outdated = version_problem(connection)
+    yield _finding("the tables are at this version", outdated)
+    yield _finding("row-level security binds the application", role_problem(connection))
+    if outdated:
         return
-    uncovered = list(connection.scalars(_OPEN_TABLES))
-    yield Finding(
-        "every table has its row-level policy", holds=not uncovered, advice=f"Without one: {', '.join(uncovered)}."
-    )
+    yield _finding("every table has its row-level policy", policy_problem(connection))
     changeable = list(connection.scalars(_CHANGEABLE))
     yield Finding(
         "results and audit log are only added to", holds=not changeable, advice=f"Revoke: {', '.join(changeable)}."
     )
 
 
-def _role(host: Runtime) -> Finding:
-    try:
-        check_role(host.engine)
-    except UnsafeRole as problem:
-        return Finding("row-level security binds the application", holds=False, advice=str(problem))
-    return Finding("row-level security binds the application", holds=True)
+def _finding(title: str, problem: str | None) -> Finding:
+    return Finding(title, holds=problem is None, advice=problem or "")
 
 
 def _redis(host: Runtime) -> Finding:

@@ -4,10 +4,12 @@ gunicorn reads the names of this module; docs/configuration.md lists the variabl
 """
 
 import gc
+import sys
 from pathlib import Path
 from typing import Any
 
 from rhesis_app.infra.config import read_environment
+from rhesis_app.infra.start_check import StartRefused
 from rhesis_app.infra.web_server import web_workers
 
 _environment = read_environment()
@@ -41,6 +43,18 @@ accesslog = None  # the application writes its own line per request, with the re
 errorlog = "-"
 loglevel = "warning"
 proc_name = "rhesis-app"
+
+
+def on_starting(server: Any) -> None:
+    """Before the port is opened: nobody is answered from a database that is not fit for it."""
+    runtime = getattr(server.app.wsgi(), "extensions", {}).get("rhesis")
+    check = getattr(runtime, "check_start", None)
+    try:
+        if check is not None:
+            check()
+    except StartRefused as problem:
+        sys.stderr.write(f"{problem}\n")
+        sys.exit(1)
 
 
 def when_ready(server: Any) -> None:

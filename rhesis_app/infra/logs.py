@@ -12,6 +12,8 @@ from flask import g, has_request_context, request
 
 _SECRET_NAMES = re.compile(r"(password|secret|token|authorization|cookie|api_?key|encryption)", re.IGNORECASE)
 _SECRET_FORMS = re.compile(
+    # the database's own account of a refused row holds the row
+    r"(?<=DETAIL:  )[\s\S]+?(?=\n\nThe above exception|\n\[SQL|\Z)|"
     r"rhx_[0-9A-Za-z]{8,}|eyJ[\w-]{10,}\.[\w-]+\.[\w-]+|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)|(?<=Bearer )\S+"
 )
 _CUT = "[removed]"

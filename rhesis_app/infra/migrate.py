@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 
+import psycopg2
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from flask import current_app, has_app_context
-from sqlalchemy import Engine
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from rhesis_app.infra.config import DATABASE_EXAMPLE, Settings, read_environment, required, with_driver
+from rhesis_app.infra.db import APP_ROLE
 from rhesis_app.infra.site import site_directory
 
 
@@ -46,8 +48,23 @@ def migrate(url: str) -> None:
     command.upgrade(alembic_config(url), "head")
 
 
-def is_current(engine: Engine) -> bool:
-    """Whether the database is at this version."""
-    with engine.connect() as connection:
-        found = MigrationContext.configure(connection).get_current_heads()
-    return set(found) == set(ScriptDirectory.from_config(alembic_config()).get_heads())
+def refusal(failure: psycopg2.Error | DBAPIError) -> CommandError | None:
+    """What an operator can do about a migration that the database refused; None for what is a mistake of ours."""
+    cause = failure.orig if isinstance(failure, DBAPIError) else failure
+    if not isinstance(cause, psycopg2.Error):
+        return None
+    if isinstance(cause, psycopg2.OperationalError) and cause.pgcode is None:
+        return CommandError(f"The database cannot be reached: {' '.join(str(cause).split())}")
+    if isinstance(cause, psycopg2.errors.RaiseException | psycopg2.errors.InsufficientPrivilege):
+        said = " ".join(filter(None, (cause.diag.message_primary, cause.diag.message_hint)))
+        return CommandError(f"The database refused to be migrated: {said}")
+    return None
+
+
+def check_migrator(connection: Connection) -> None:
+    """Refuse the application's own role: it would own the tables, and row-level security would not bind it."""
+    if connection.execute(text("SELECT current_user")).scalar_one() == APP_ROLE:
+        raise CommandError(
+            f"Migrations must not run as {APP_ROLE}, which would own the tables and be bound by no row-level security. "
+            "Let another role own the database, and name it in RHESIS_DATABASE_OWNER_URL."
+        )

@@ -36,6 +36,13 @@ class Base(DeclarativeBase):
     }
 
 
+class View(DeclarativeBase):
+    """The base of what is mapped to a view: read only, and no part of the tables that migrations are compared with."""
+
+    metadata = MetaData()
+    type_annotation_map: ClassVar[dict[Any, Any]] = Base.type_annotation_map
+
+
 class Identified:
     """A time-ordered id made in the application."""
 

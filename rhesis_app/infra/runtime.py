@@ -13,10 +13,12 @@ from rhesis_app.infra.crypto import SecretBox
 from rhesis_app.infra.db import TenantSession
 from rhesis_app.infra.http import OutboundDoor
 from rhesis_app.infra.rq_queue import RqQueue
+from rhesis_app.infra.start_check import PATIENCE_S, check_start
 from rhesis_app.kernel.actor import Actor
 from rhesis_app.kernel.jobs import JobSpec
+from rhesis_app.kernel.ports import Post
 from rhesis_app.kernel.registry import Registry
-from rhesis_app.kernel.scope import Audit, Scope
+from rhesis_app.kernel.scope import Audit, Listener, Scope
 from rhesis_app.kernel.times import utc_now
 
 
@@ -32,17 +34,30 @@ class Runtime:
     secrets: SecretBox
     audit: Audit
     jobs: Mapping[str, JobSpec] = field(default_factory=dict)
+    listeners: Mapping[str, tuple[Listener, ...]] = field(default_factory=dict)
+    post: Post | None = None
+
+    def make_scope(self, actor: Actor, *, ip: str | None = None) -> Scope:
+        """A scope for `actor` on a session of its own, which whoever asked for it closes."""
+        return Scope(
+            actor=actor,
+            session=TenantSession(self.engine, info={"actor": actor}, expire_on_commit=False),
+            now=utc_now(),
+            ip=ip,
+            _enqueue=self.queue.enqueue,
+            _audit=self.audit,
+            channels=frozenset({"email"} if self.post is not None else ()),
+            _listeners=self.listeners,
+        )
 
     @contextmanager
     def open_scope(self, actor: Actor, *, ip: str | None = None) -> Iterator[Scope]:
-        """A scope for `actor` on a session of its own; what was not committed is rolled back at the end."""
-        session = TenantSession(self.engine, info={"actor": actor}, expire_on_commit=False)
+        """The same for a block; what was not committed is rolled back at its end."""
+        scope = self.make_scope(actor, ip=ip)
         try:
-            yield Scope(
-                actor=actor, session=session, now=utc_now(), ip=ip, _enqueue=self.queue.enqueue, _audit=self.audit
-            )
+            yield scope
         finally:
-            session.close()
+            scope.session.close()
 
     def ask(self, statement: str, **values: Any) -> list[Mapping[str, Any]]:
         """Call a function that looks across organizations, in a transaction of its own; rows as mappings."""
@@ -52,6 +67,13 @@ class Runtime:
     def system_scope(self, organization_id: UUID, *, ip: str | None = None) -> Any:
         """A scope of the organization's own background work (a context manager)."""
         return self.open_scope(Actor.system(organization_id), ip=ip)
+
+    def check_start(self, *, patience_s: float = PATIENCE_S) -> None:
+        """Raise StartRefused when this process must not work on its database; nothing of the look stays open."""
+        try:
+            check_start(self.engine, patience_s=patience_s)
+        finally:
+            self.engine.dispose()
 
     def after_fork(self) -> None:
         """Forget connections inherited from the parent process without closing them under it."""

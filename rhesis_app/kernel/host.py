@@ -5,11 +5,16 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from rhesis_app.kernel.actor import Actor
+from rhesis_app.kernel.jobs import JobSpec
 from rhesis_app.kernel.scope import Scope
 
 
 class Host(Protocol):
     """The runtime, as far as a use case may see it."""
+
+    @property
+    def jobs(self) -> Mapping[str, JobSpec]:
+        """The kinds of background work this version knows, by name."""
 
     def ask(self, statement: str, **values: Any) -> list[Mapping[str, Any]]:
         """Call one of the database's functions that look across organizations."""

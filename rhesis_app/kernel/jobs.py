@@ -13,22 +13,30 @@ MARK = "job_spec"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSpec:
-    """A named job: which queue it waits in, what it may do, and how long it may take before the queue gives it up."""
+    """A named job: which queue it waits in, what it may do, and how long it may take before the queue gives it up.
+
+    One that stands in a row of its own also has a `title` for people, and the permission that cancelling it takes;
+    with None only who asked for it may cancel it.
+    """
 
     name: str
     queue: str
     permissions: frozenset[Permission]
     timeout_s: int
     perform: Perform
+    title: str = ""
+    cancel: Permission | None = None
 
 
-def job(
-    name: str, *, queue: str, permissions: frozenset[Permission], timeout_s: int = 300
-) -> Callable[[Perform], Perform]:
-    """Mark a function of a context's `jobs.py`: it takes the runtime, a scope and ids as text, and makes one action call."""
+def job(name: str, *, queue: str, permissions: frozenset[Permission], **more: Any) -> Callable[[Perform], Perform]:
+    """Mark a function of a context's `jobs.py`: it takes the runtime, a scope and ids as text, and makes one action call.
+
+    `more` are further fields of JobSpec: `timeout_s` (300 when left out), `title`, `cancel`.
+    """
 
     def mark(function: Perform) -> Perform:
-        spec = JobSpec(name=name, queue=queue, permissions=permissions, timeout_s=timeout_s, perform=function)
+        given = {"timeout_s": 300, **more}
+        spec = JobSpec(name=name, queue=queue, permissions=permissions, perform=function, **given)
         setattr(function, MARK, spec)
         return function
 

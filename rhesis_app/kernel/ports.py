@@ -1,6 +1,7 @@
 """Ports: what the use cases ask of the world outside. Adapters live in `infra`, fakes in `tests/fakes.py`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -59,4 +60,49 @@ class HttpDoor(Protocol):
 
     def check(self, url: str) -> None:
         """Raise OutboundFailure when `url` can be refused without a look-up: its form, its port, a literal address."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """One e-mail to one recipient. `message_id` is the same each time it is handed over, so that doubles can be told."""
+
+    message_id: str
+    recipient: str
+    subject: str
+    text: str = field(repr=False)
+    html: str = field(repr=False)
+
+
+class PostFailure(Exception):
+    """A letter was not taken. With `is_final` it never will be; else the same may work later."""
+
+    def __init__(self, code: str, *, is_final: bool = False) -> None:
+        super().__init__(code)
+        self.code = code
+        self.is_final = is_final
+
+
+class PostCounter(Protocol):
+    """A connection to the mail server."""
+
+    def hand_over(self, letter: Letter, *, before: Callable[[], None]) -> None:
+        """Hand a letter over; when this returns, the server has taken responsibility for it. Raises PostFailure.
+
+        `before` is called when everything but the content is agreed on: from then on the server may have it, whatever
+        becomes of us. What it raises goes through, and nothing is handed over.
+        """
+        ...
+
+
+class Post(Protocol):
+    """The way out for e-mail."""
+
+    @property
+    def domain(self) -> str:
+        """What a Message-ID made here ends with."""
+        ...
+
+    def open(self) -> AbstractContextManager[PostCounter]:
+        """Connect to the mail server. Raises PostFailure when it is away or refuses us."""
         ...

@@ -1,5 +1,6 @@
 """Scope: who acts, in which organization, in which transaction. The one argument every use case takes."""
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,11 +28,17 @@ Row = TypeVar("Row")
 Enqueue = Callable[[str, UUID, Mapping[str, str], int | None], None]
 """(job name, organization, ids, time-out in seconds) → put on the queue; must not raise."""
 Audit = Callable[["Scope", str, str, UUID | None, Mapping[str, Any]], None]
+Listener = Callable[["Scope", UUID], None]
+"""(scope, id of what the event is about): a use case of a higher context that takes part in this transaction."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class Scope:
-    """One actor's view of the database for one request, job, command or test."""
+    """One actor's view of the database for one request, job, command or test.
+
+    `channels` are the ways by which this installation can reach people outside of its pages, such as `email`.
+    """
 
     actor: Actor
     session: Session
@@ -39,6 +46,8 @@ class Scope:
     _enqueue: Enqueue
     _audit: Audit
     ip: str | None = None
+    channels: frozenset[str] = frozenset()
+    _listeners: Mapping[str, tuple[Listener, ...]] = field(default_factory=dict)
     _depth: int = 0
     _rings: list[tuple[str, dict[str, str], int | None]] = field(default_factory=list)
     _records: list[tuple[str, str, UUID | None, Mapping[str, Any]]] = field(default_factory=list)
@@ -103,6 +112,15 @@ class Scope:
     def record(self, action: str, object_type: str, object_id: UUID | None = None, **facts: Any) -> None:
         """An audit entry, written as the last statement before the commit; call it inside `atomic()`."""
         self._records.append((action, object_type, object_id, facts))
+
+    def tell(self, event: str, subject: UUID) -> None:
+        """Let the listeners of `event` take part in this transaction; one that fails is logged and takes only itself back."""
+        for listener in self._listeners.get(event, ()):
+            try:
+                with self.session.begin_nested():
+                    listener(self, subject)
+            except Exception:  # noqa: BLE001 whatever a listener does, the event itself stands
+                _log.exception("listener failed", extra={"event": event, "subject": str(subject)})
 
     def _finish(self) -> None:
         records, self._records = self._records, []

@@ -1,29 +1,37 @@
 """Runs and their results over the API."""
 
-import time
 from typing import Any
 from uuid import UUID
 
 from flask.views import MethodView
 
+from rhesis_app.insights.queries.decided_run import DecidedRun, view_decided_run
 from rhesis_app.kernel.paging import Page
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.runs.actions.cancel import cancel_run
+from rhesis_app.runs.actions.review import NewReview, review_result, withdraw_review
 from rhesis_app.runs.actions.start import NewRun, start_run
 from rhesis_app.runs.queries.breakdown import BreakdownView, view_breakdown
 from rhesis_app.runs.queries.result import ResultView, view_result
 from rhesis_app.runs.queries.results import ResultFilter, ResultRow, list_results
+from rhesis_app.runs.queries.reviews import ReviewView, list_reviews
 from rhesis_app.runs.queries.runs import RunFilter, list_runs, run_is_finished, view_run
 from rhesis_app.runs.queries.views import RunView
-from rhesis_app.runs.schemas import NewRunArguments, ResultListArguments, RunArguments, RunHeaders, RunListArguments
+from rhesis_app.runs.schemas import (
+    NewReviewArguments,
+    NewRunArguments,
+    ResultListArguments,
+    RunArguments,
+    RunHeaders,
+    RunListArguments,
+)
 from rhesis_app.web.access import needs
 from rhesis_app.web.openapi import Answer, ApiBlueprint
 from rhesis_app.web.paging import page_request
-from rhesis_app.web.scope import current_scope, release_connection, runtime
-from rhesis_app.web.waiting import wait_slot
+from rhesis_app.web.scope import current_scope, runtime
+from rhesis_app.web.waiting import wait_until
 
 blueprint = ApiBlueprint("runs_api", __name__, url_prefix="/api/v1", description="Test runs and their results")
-_ASK_AGAIN_S = 0.5
 
 
 @blueprint.route("/test-sets/<uuid:test_set_id>/runs", methods=["POST"])
@@ -64,14 +72,14 @@ class Run(MethodView):
 
     @needs(Permission.RUN_READ)
     @blueprint.arguments(RunArguments, location="query")
-    @blueprint.answers(200, RunView)
-    def get(self, arguments: dict[str, Any], run_id: UUID) -> RunView:
-        """Read a run; with `wait` the answer comes when it has ended, or after that many seconds."""
-        view = view_run(current_scope(), run_id)
+    @blueprint.answers(200, DecidedRun)
+    def get(self, arguments: dict[str, Any], run_id: UUID) -> DecidedRun:
+        """Read a run with what its gates said; with `wait` the answer comes when it has ended, or after that many seconds."""
+        view = view_decided_run(current_scope(), run_id)
         if view.is_finished or not arguments["wait"]:
             return view
-        _wait_for_end(run_id, arguments["wait"])
-        return view_run(current_scope(), run_id)
+        wait_until(lambda: run_is_finished(current_scope(), run_id), arguments["wait"])
+        return view_decided_run(current_scope(), run_id)
 
 
 @blueprint.route("/test-runs/<uuid:run_id>/cancel", methods=["POST"])
@@ -113,12 +121,28 @@ def result(result_id: UUID) -> ResultView:
     return view_result(current_scope(), runtime().registry, result_id)
 
 
-def _wait_for_end(run_id: UUID, seconds: int) -> None:
-    """Ask twice a second without holding a connection; not at all when others wait already."""
-    until = time.monotonic() + seconds
-    with wait_slot() as may_wait:
-        while may_wait and (left := until - time.monotonic()) > 0:
-            release_connection()
-            time.sleep(min(_ASK_AGAIN_S, left))
-            if run_is_finished(current_scope(), run_id):
-                return
+@blueprint.route("/test-results/<uuid:result_id>/reviews")
+class Reviews(MethodView):
+    """What people said of a result."""
+
+    @needs(Permission.RUN_READ)
+    @blueprint.answers(200, ReviewView, many=True)
+    def get(self, result_id: UUID) -> tuple[ReviewView, ...]:
+        """List the reviews of a result, newest first; superseded ones too."""
+        return list_reviews(current_scope(), result_id)
+
+    @needs(Permission.REVIEW_WRITE)
+    @blueprint.arguments(NewReviewArguments)
+    @blueprint.answers(201, ResultView)
+    def post(self, arguments: dict[str, Any], result_id: UUID) -> ResultView:
+        """Review a result, or with `evaluation_id` one evaluation: the run's numbers follow at once, nothing is overwritten."""
+        review_result(current_scope(), result_id, NewReview(**arguments))
+        return view_result(current_scope(), runtime().registry, result_id)
+
+
+@blueprint.route("/reviews/<uuid:review_id>", methods=["DELETE"])
+@needs(Permission.REVIEW_WRITE)
+@blueprint.answers(200, ResultView)
+def withdraw(review_id: UUID) -> ResultView:
+    """Withdraw a review: what the metrics found stands again."""
+    return view_result(current_scope(), runtime().registry, withdraw_review(current_scope(), review_id))

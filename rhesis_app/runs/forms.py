@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 
 from werkzeug.datastructures import MultiDict
@@ -11,6 +12,7 @@ from werkzeug.datastructures import MultiDict
 from rhesis_app.kernel.errors import AppError, Invalid
 from rhesis_app.kernel.ids import new_id
 from rhesis_app.runs.actions.quick_check import QuickCheck
+from rhesis_app.runs.actions.review import NewReview
 from rhesis_app.runs.actions.start import NewRun
 from rhesis_app.runs.queries.breakdown import OUTCOMES
 from rhesis_app.runs.queries.results import ResultFilter
@@ -18,6 +20,8 @@ from rhesis_app.runs.queries.runs import RunFilter
 from rhesis_app.runs.rules import FINAL, RunStatus
 
 CLIP = 240
+FILTERS = ("outcome", "requirement", "metric", "q")
+"""The filters of a run's results, as an address names them."""
 OPEN = "open"
 _STATUSES = {OPEN: tuple(str(status) for status in RunStatus if status not in FINAL)} | {
     str(status): (str(status),) for status in RunStatus
@@ -89,6 +93,13 @@ def new_quick_check(project_id: UUID, form: QuickCheckForm) -> QuickCheck:
     )
 
 
+def new_review(sent: MultiDict[str, str]) -> NewReview:
+    """The review form; `about` is empty for the whole result or an evaluation's id."""
+    return NewReview(
+        verdict=sent.get("verdict", ""), evaluation_id=id_in(sent.get("about", "")), comment=sent.get("comment", "")
+    )
+
+
 def result_filter(sent: MultiDict[str, str], *, newest_first: bool = False) -> ResultFilter:
     """The filters in an address; what is no filter of ours leaves nothing out."""
     outcome = sent.get("outcome", "")
@@ -133,3 +144,14 @@ def _key(key: str, *content: str) -> str:
 
 def _ids_in(texts: Iterable[str]) -> Iterable[UUID]:
     return (found for text in texts if (found := id_in(text)) is not None)
+
+
+def kept_filters(names: tuple[str, ...], sent: MultiDict[str, str]) -> dict[str, str]:
+    """The filters of an address, for the links and forms that keep them."""
+    return {name: value for name in names if (value := sent.get(name, ""))}
+
+
+def filter_links(names: tuple[str, ...], sent: MultiDict[str, str]) -> dict[str, Any]:
+    """`kept`: the filters of the address; `without`: for each of them the others, to take it away or to change it."""
+    kept = kept_filters(names, sent)
+    return {"kept": kept, "without": {gone: {n: v for n, v in kept.items() if n != gone} for gone in names}}

@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, fun
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from rhesis_app.infra.orm import Base, Identified, Json, Stamped, TenantOwned, addressable, belongs_to
+from rhesis_app.infra.orm import Base, Identified, Json, Stamped, TenantOwned, View, addressable, belongs_to
 
 
 class TestRun(Identified, Stamped, TenantOwned, Base):
@@ -103,22 +103,9 @@ class WorkItem(TenantOwned, Base):
     last_error: Mapped[str | None]
 
 
-class TestResult(TenantOwned, Base):
-    """What was sent and what came back for (run, test, trial), and its outcome. Insert-only."""
+class ResultColumns:
+    """What is kept of one answer; the table has it as it came, the view with what people said of it."""
 
-    __tablename__ = "test_result"
-    __table_args__ = (
-        UniqueConstraint("organization_id", "id"),
-        belongs_to("run_id", "test_run"),
-        belongs_to("test_id", "test"),
-        belongs_to("test_version_id", "test_version"),
-        belongs_to("requirement_id", "requirement"),
-        CheckConstraint("outcome IN ('passed', 'failed', 'error', 'unscored')", name="outcome"),
-        CheckConstraint("(outcome = 'error') = (error_code IS NOT NULL)", name="error_code"),
-        Index("ix_test_result_run_outcome", "run_id", "outcome", "position", "trial"),
-        Index("ix_test_result_run_requirement", "run_id", "requirement_id", "outcome"),
-        Index("ix_test_result_run_position", "run_id", "position", "trial"),
-    )
     run_id: Mapped[UUID] = mapped_column(primary_key=True)
     test_version_id: Mapped[UUID] = mapped_column(primary_key=True)
     trial: Mapped[int] = mapped_column(primary_key=True)
@@ -141,19 +128,27 @@ class TestResult(TenantOwned, Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
-class Evaluation(Identified, TenantOwned, Base):
-    """One metric's outcome on one result. Insert-only."""
+class TestResult(ResultColumns, TenantOwned, Base):
+    """What was sent and what came back for (run, test, trial), and its outcome. Insert-only."""
 
-    __tablename__ = "evaluation"
+    __tablename__ = "test_result"
     __table_args__ = (
-        addressable(),
-        belongs_to("result_id", "test_result"),
+        UniqueConstraint("organization_id", "id"),
         belongs_to("run_id", "test_run"),
-        belongs_to("metric_version_id", "metric_version"),
-        CheckConstraint("verdict IN ('passed', 'failed', 'unscored', 'error')", name="verdict"),
-        UniqueConstraint("organization_id", "result_id", "metric_version_id"),
-        Index("ix_evaluation_run_metric", "run_id", "metric_version_id", "verdict"),
+        belongs_to("test_id", "test"),
+        belongs_to("test_version_id", "test_version"),
+        belongs_to("requirement_id", "requirement"),
+        CheckConstraint("outcome IN ('passed', 'failed', 'error', 'unscored')", name="outcome"),
+        CheckConstraint("(outcome = 'error') = (error_code IS NOT NULL)", name="error_code"),
+        Index("ix_test_result_run_outcome", "run_id", "outcome", "position", "trial"),
+        Index("ix_test_result_run_requirement", "run_id", "requirement_id", "outcome"),
+        Index("ix_test_result_run_position", "run_id", "position", "trial"),
     )
+
+
+class EvaluationColumns:
+    """What one metric said of one result."""
+
     result_id: Mapped[UUID]
     run_id: Mapped[UUID]
     metric_version_id: Mapped[UUID]
@@ -166,3 +161,71 @@ class Evaluation(Identified, TenantOwned, Base):
     evidence: Mapped[Json] = mapped_column(default=dict, server_default=text("'{}'"))
     duration_ms: Mapped[float | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Evaluation(EvaluationColumns, Identified, TenantOwned, Base):
+    """One metric's outcome on one result. Insert-only."""
+
+    __tablename__ = "evaluation"
+    __table_args__ = (
+        addressable(),
+        belongs_to("result_id", "test_result"),
+        belongs_to("run_id", "test_run"),
+        belongs_to("metric_version_id", "metric_version"),
+        CheckConstraint("verdict IN ('passed', 'failed', 'unscored', 'error')", name="verdict"),
+        UniqueConstraint("organization_id", "result_id", "metric_version_id"),
+        Index("ix_evaluation_run_metric", "run_id", "metric_version_id", "verdict"),
+    )
+
+
+class Review(Identified, TenantOwned, Base):
+    """A person's verdict on a result or on one of its evaluations; a newer one supersedes it, nothing is overwritten."""
+
+    __tablename__ = "review"
+    __table_args__ = (
+        belongs_to("run_id", "test_run"),
+        belongs_to("result_id", "test_result"),
+        belongs_to("evaluation_id", "evaluation"),
+        CheckConstraint("verdict IN ('passed', 'failed')", name="verdict"),
+        Index("ix_review_run", "organization_id", "run_id", "result_id"),
+        Index(
+            "uq_review_of_result",
+            *("organization_id", "result_id"),
+            unique=True,
+            postgresql_where=text("evaluation_id IS NULL AND superseded_at IS NULL"),
+        ),
+        Index(
+            "uq_review_of_evaluation",
+            *("organization_id", "evaluation_id"),
+            unique=True,
+            postgresql_where=text("evaluation_id IS NOT NULL AND superseded_at IS NULL"),
+        ),
+    )
+    run_id: Mapped[UUID]
+    result_id: Mapped[UUID]
+    evaluation_id: Mapped[UUID | None]
+    verdict: Mapped[str]
+    comment: Mapped[str] = mapped_column(default="", server_default="")
+    author_id: Mapped[UUID | None] = mapped_column(ForeignKey("app_user.id", ondelete="SET NULL"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    superseded_at: Mapped[datetime | None]
+
+
+class EffectiveResult(ResultColumns, View):
+    """A result with its effective outcome: the latest review of it, else what follows from reviews of its
+    evaluations, else what the metrics found (`automated_outcome`). What every page, rate and export reads.
+    """
+
+    __tablename__ = "effective_result"
+    organization_id: Mapped[UUID]
+    automated_outcome: Mapped[str]
+    is_reviewed: Mapped[bool]
+
+
+class EffectiveEvaluation(EvaluationColumns, Identified, View):
+    """An evaluation with the latest review's verdict, else its own (`automated_verdict`)."""
+
+    __tablename__ = "effective_evaluation"
+    organization_id: Mapped[UUID]
+    automated_verdict: Mapped[str]
+    is_reviewed: Mapped[bool]

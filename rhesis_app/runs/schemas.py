@@ -2,11 +2,11 @@
 
 from marshmallow import EXCLUDE, fields, validate
 
+from rhesis_app.runs.actions.review import MAX_COMMENT, VERDICTS
 from rhesis_app.runs.queries.breakdown import OUTCOMES
 from rhesis_app.runs.rules import RunStatus
 from rhesis_app.web.openapi import Input, ListArguments
-
-MAX_WAIT_S = 60
+from rhesis_app.web.waiting import MAX_WAIT_S
 
 
 class NewRunArguments(Input):
@@ -51,3 +51,11 @@ class ResultListArguments(ListArguments):
     requirement_id = fields.UUID(load_default=None)
     metric_id = fields.UUID(load_default=None)
     q = fields.String(load_default="", validate=validate.Length(max=200))
+
+
+class NewReviewArguments(Input):
+    """A verdict on a result; with `evaluation_id` on what one metric said of it."""
+
+    verdict = fields.String(required=True, validate=validate.OneOf(VERDICTS))
+    evaluation_id = fields.UUID(load_default=None, allow_none=True)
+    comment = fields.String(load_default="", validate=validate.Length(max=MAX_COMMENT))

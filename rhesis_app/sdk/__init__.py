@@ -18,9 +18,11 @@ from rhesis_app.sdk.contracts import (
 from rhesis_app.sdk.hookspecs import ENTRY_POINT_GROUP, hookimpl
 from rhesis_app.sdk.params import ParamError, param
 from rhesis_app.sdk.reports import (
+    GateFinding,
     ImportedTest,
     ImportProblem,
     MetricSnapshot,
+    PartRate,
     Rate,
     ReportEvaluation,
     ReportRow,
@@ -36,6 +38,7 @@ __all__ = [
     "Evaluator",
     "EvaluatorSpec",
     "ExporterSpec",
+    "GateFinding",
     "ImportProblem",
     "ImportedTest",
     "ImporterSpec",
@@ -46,6 +49,7 @@ __all__ = [
     "Need",
     "NoParams",
     "ParamError",
+    "PartRate",
     "Range",
     "Rate",
     "ReportEvaluation",

@@ -5,6 +5,7 @@ import io
 import json
 import math
 import tracemalloc
+import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
@@ -82,7 +83,27 @@ def _read_csv(written: bytes) -> Finding:
     return None if len(widths) <= 1 else "its lines have different numbers of cells."
 
 
-_READERS: dict[str, Callable[[bytes], Finding]] = {"json": _read_json, "xml": _read_xml, "csv": _read_csv}
+def _read_text(written: bytes) -> Finding:
+    written.decode("utf-8")
+    return None
+
+
+def _read_workbook(written: bytes) -> Finding:
+    with zipfile.ZipFile(io.BytesIO(written)) as parts:
+        for name in parts.namelist():
+            if name.endswith((".xml", ".rels")):
+                ET.fromstring(parts.read(name))  # noqa: S314 - as above
+        return None if "xl/workbook.xml" in parts.namelist() else "it holds no workbook."
+
+
+_READERS: dict[str, Callable[[bytes], Finding]] = {
+    "json": _read_json,
+    "xml": _read_xml,
+    "csv": _read_csv,
+    "html": _read_text,
+    "md": _read_text,
+    "xlsx": _read_workbook,
+}
 
 
 def _memory_problem(spec: ExporterSpec) -> Finding:

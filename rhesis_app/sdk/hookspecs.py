@@ -31,7 +31,10 @@ class Hooks:
 
     @hookspec
     def run_finished(self, summary: RunSummary) -> None:
-        """Told in the worker after everything about the run is saved; what it raises is logged."""
+        """Told in a worker after everything about the run is saved; what it raises is logged.
+
+        Told again when the worker was killed while telling: keep what was done by `summary.run_id`.
+        """
 
 
 def new_manager() -> pluggy.PluginManager:

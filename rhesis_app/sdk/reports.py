@@ -20,6 +20,26 @@ class Rate:
     n: int
     excluded: int
 
+    @property
+    def percent(self) -> str:
+        """Such as `80.0 %`, or a dash when nothing is decided; not quite all or nothing never rounds to 100 or 0."""
+        if self.value is None:
+            return "–"
+        shown = self.value * 100 if self.value in {0.0, 1.0} else min(max(self.value * 100, 0.1), 99.9)
+        return f"{shown:.1f}\u00a0%"
+
+    @property
+    def interval(self) -> str:
+        """Such as `[54.8, 93.0]`, in percent; empty when nothing is decided."""
+        return "" if self.low is None or self.high is None else f"[{self.low * 100:.1f}, {self.high * 100:.1f}]"
+
+    @property
+    def words(self) -> str:
+        """Such as `12 / 15 passed, 80.0 % [54.8, 93.0], 3 left out`: a rate is never shown without these."""
+        parts = [f"{self.passed:,} / {self.n:,} passed", f"{self.percent} {self.interval}".strip()]
+        parts += [f"{self.excluded:,} left out"] if self.excluded else []
+        return ", ".join(parts)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
@@ -51,8 +71,29 @@ class MetricSnapshot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PartRate:
+    """How one part of a run did: the tests of a requirement, or what one metric found."""
+
+    name: str
+    rate: Rate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateFinding:
+    """What a gate said of a run: passed, failed or undecided, with its claim and its reason in words."""
+
+    name: str
+    claim: str
+    decision: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunSummary:
-    """One run in a few numbers; `status` and `outcome` are the words of the API, times are aware UTC."""
+    """One run in a few numbers; `status` and `outcome` are the words of the API, times are aware UTC.
+
+    `finding` says what the run says and `left_out` what its rate leaves out, each in a sentence or two; `url` is its page.
+    """
 
     run_id: str
     number: int
@@ -68,6 +109,11 @@ class RunSummary:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     url: str | None = None
+    finding: str = ""
+    left_out: str = ""
+    by_requirement: tuple[PartRate, ...] = ()
+    by_metric: tuple[PartRate, ...] = ()
+    gates: tuple[GateFinding, ...] = ()
 
     @property
     def duration_s(self) -> float | None:
@@ -112,7 +158,10 @@ class ReportRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport:
-    """A run to write down. `rows` can be read once: a large run never sits in memory."""
+    """A run to write down. `rows` can be read once: a large run never sits in memory.
+
+    `comparison`, when it is one, is the document of `GET /api/v1/comparisons` with this run as the candidate.
+    """
 
     summary: RunSummary
     rows: Iterable[ReportRow]

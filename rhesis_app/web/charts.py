@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from math import floor
 from typing import Protocol
 
+from rhesis_app.scoring.words import MINUS
+
 
 class RateLike(Protocol):
     """A pass rate as shares of 1; value, low and high are None where nothing was decided."""
@@ -15,6 +17,24 @@ class RateLike(Protocol):
     def low(self) -> float | None: ...
     @property
     def high(self) -> float | None: ...
+
+
+class DifferenceLike(Protocol):
+    """A difference as shares of 1 with its interval."""
+
+    @property
+    def value(self) -> float: ...
+    @property
+    def low(self) -> float: ...
+    @property
+    def high(self) -> float: ...
+
+
+class DifferentPart(Protocol):
+    """A row with a difference, or none where nothing could be compared."""
+
+    @property
+    def difference(self) -> DifferenceLike | None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,4 +126,36 @@ def score_place(value: float, low: float, high: float) -> float:
     return floor(share * 1000) / 10
 
 
-GLOBALS = {"interval_plot": interval_plot, "stacked": stacked, "score_place": score_place}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DifferenceScale:
+    """A symmetric axis around zero that ends at `limit` points."""
+
+    limit: int
+    ticks: tuple[Tick, ...]
+
+    def place(self, share: float) -> float:
+        """Where a share of 1 stands, in percent of the width, kept inside it."""
+        return round(50 + min(max(share * 100 / self.limit, -1.0), 1.0) * 50, 1)
+
+
+def difference_scale(parts: Sequence[DifferentPart], whole: DifferenceLike | None) -> DifferenceScale:
+    """An axis on which these parts' points lie, and most of their whiskers: those of few tests are cut."""
+    shown = [whole, *(part.difference for part in parts)]
+    wanted = max((abs(one.value) for one in shown if one is not None), default=0.0) * 100
+    if whole is not None:
+        wanted = max(wanted, abs(whole.low) * 100, abs(whole.high) * 100)
+    limit = next((step for step in (10, 20, 40, 60, 80) if wanted <= step), 100)
+    marks = (-limit, -limit // 2, 0, limit // 2, limit)
+    ticks = tuple(
+        Tick(x=25.0 * place, label=f"{'+' if mark > 0 else MINUS if mark < 0 else ''}{abs(mark)}", anchor="middle")
+        for place, mark in enumerate(marks)
+    )
+    return DifferenceScale(limit=limit, ticks=ticks)
+
+
+GLOBALS = {
+    "difference_scale": difference_scale,
+    "interval_plot": interval_plot,
+    "score_place": score_place,
+    "stacked": stacked,
+}

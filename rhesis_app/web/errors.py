@@ -62,7 +62,7 @@ def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
     if status < 400:
         return Response(error.get_body(), status=status, headers=list(error.get_headers()))
-    title = HTTPStatus(status).phrase
+    title = HTTPStatus(status).phrase.capitalize()
     response = _answer(status, title, _SAID.get(status, "The request was refused."), {})
     for name, value in error.get_headers():
         if name in {"Allow", "Retry-After"}:
@@ -81,12 +81,19 @@ def _database_away(_error: OperationalError) -> Response:
 
 def _refused_by_database(_error: DataError) -> Response:
     _log.warning("the database refused a value")
+    if any(_names_nothing(part) for part in (request.view_args or {}).values()):
+        return _answer(404, HTTPStatus.NOT_FOUND.phrase.capitalize(), _SAID[404], {})
     return _answer(
         422,
         "Please correct what was sent",
         "A value is out of range, too long, or holds characters that cannot be stored.",
         {},
     )
+
+
+def _names_nothing(part: Any) -> bool:
+    """Whether this part of an address is a text or number that no row can have."""
+    return "\x00" in part if isinstance(part, str) else isinstance(part, int) and part >= 2**31
 
 
 def _unexpected(_error: Exception) -> Response:

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from rhesis_app.kernel.times import utc_now
+from rhesis_app.scoring.words import MINUS, p_digits, signed_points
 
 NONE = "–"
-MINUS = "\u2212"
 NBSP = "\u00a0"
 THIN = "\u202f"
 
@@ -111,6 +111,18 @@ def integer(value: int | None) -> str:
     return NONE if value is None else number(int(value))
 
 
+def file_size(count: int | None) -> str:
+    """`312 B`, `4.2 kB`, `83.9 MB`, in powers of a thousand as file managers count; None is a dash."""
+    if count is None:
+        return NONE
+    size, unit = float(count), "B"
+    for larger in ("kB", "MB", "GB"):
+        if size < 999.95:
+            break
+        size, unit = size / 1000, larger
+    return f"{count:,}{NBSP}B" if unit == "B" else f"{size:.1f}{NBSP}{unit}"
+
+
 def counted(count: int, one: str, many: str | None = None) -> str:
     """`1 error`, `3 errors`; give `many` where an s is not enough."""
     word = one if count == 1 else (many or f"{one}s")
@@ -167,6 +179,13 @@ def dom_id(name: str) -> str:
     return "".join(letter if letter.isascii() and (letter.isalnum() or letter in "-_") else "-" for letter in name)
 
 
+def p_value(found: float | None, flips: int) -> str:
+    """A p-value, or why there is none: with fewer than six flips the test cannot tell."""
+    if found is not None:
+        return p_digits(found)
+    return "too few flips" if flips else "no flips"
+
+
 FILTERS = {
     "relative_time": relative_time,
     "day": day,
@@ -176,8 +195,11 @@ FILTERS = {
     "number": number,
     "integer": integer,
     "counted": counted,
+    "file_size": file_size,
     "percent": percent,
     "interval": interval,
+    "points": signed_points,
+    "p_value": p_value,
     "pretty_json": pretty_json,
     "short_json": short_json,
     "field_text": field_text,

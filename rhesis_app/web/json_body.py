@@ -1,6 +1,7 @@
 """Reading JSON strictly: no duplicate keys, no NaN, no NUL or lone surrogate, no bottomless nesting."""
 
 import json
+import math
 from typing import Any, NoReturn
 
 from rhesis_app.kernel.errors import BadRequest
@@ -41,8 +42,8 @@ def _check(value: Any, depth: int) -> None:
         raise BadRequest(f"The body is nested deeper than {_MAX_DEPTH} levels.")
     if isinstance(value, str):
         _check_text(value)
-    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
-        raise BadRequest("The body holds a whole number past 64 bits, which could not be answered again.")
+    elif isinstance(value, int | float):
+        _check_number(value)
     elif isinstance(value, dict):
         for name, item in value.items():
             _check_text(name)
@@ -50,6 +51,13 @@ def _check(value: Any, depth: int) -> None:
     elif isinstance(value, list):
         for item in value:
             _check(item, depth + 1)
+
+
+def _check_number(value: float) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise BadRequest("The body holds a number that is too large.")
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise BadRequest("The body holds a whole number past 64 bits, which could not be answered again.")
 
 
 def _check_text(text: str) -> None:

@@ -5,7 +5,7 @@ import ipaddress
 from typing import Any
 
 from flask import Flask, Response, request
-from flask_limiter import Limiter, RequestLimit
+from flask_limiter import HeaderNames, Limiter, RequestLimit
 
 from rhesis_app.infra.config import Settings
 from rhesis_app.kernel.errors import TooMany
@@ -37,6 +37,8 @@ def register_limits(app: Flask, settings: Settings, cookie_name: str) -> Limiter
         default_limits=[allowed],
         default_limits_exempt_when=lambda: request.endpoint in _EXEMPT,
         headers_enabled=True,
+        # under its own name it would stand on every answer, and replace the pause that a refusal means
+        header_name_mapping={HeaderNames.RETRY_AFTER: "X-RateLimit-Retry-After"},
         storage_uri=_storage(settings.redis_url),
         storage_options=_PATIENCE,
         strategy="fixed-window",

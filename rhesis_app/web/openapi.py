@@ -12,6 +12,7 @@ from marshmallow import RAISE, Schema, ValidationError, validate
 from marshmallow import fields as ma
 from webargs.core import missing
 from webargs.flaskparser import FlaskParser
+from werkzeug.datastructures import MultiDict
 
 from rhesis_app.kernel.errors import AppError, Invalid
 from rhesis_app.kernel.paging import DEFAULT_LIMIT, MAX_LIMIT, Page
@@ -20,6 +21,7 @@ from rhesis_app.web.paging import cursors
 from rhesis_app.web.schema_of import schema_of
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+_FORMS = frozenset({"multipart/form-data", "application/x-www-form-urlencoded"})
 _JSON_OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
 
 
@@ -63,14 +65,20 @@ class StrictParser(FlaskParser):
 
     def load_querystring(self, req: Request, schema: Schema) -> Any:
         """Query arguments, each at most once unless its field is a list."""
-        twice = [
-            name
-            for name, values in req.args.lists()
-            if len(values) > 1 and not isinstance(schema.fields.get(name), ma.List)
-        ]
-        if twice:
-            raise Invalid("A query argument stands twice.", errors={name: ["Give this once."] for name in twice})
+        _refuse_twice(req.args, schema)
         return super().load_querystring(req, schema)
+
+    def load_form(self, req: Request, schema: Schema) -> Any:
+        """Fields of a form, each at most once; 415 for a body of another type."""
+        _require_form(req)
+        _refuse_twice(req.form, schema)
+        return super().load_form(req, schema)
+
+    def load_files(self, req: Request, schema: Schema) -> Any:
+        """Files of a form, each at most once; 415 for a body of another type."""
+        _require_form(req)
+        _refuse_twice(req.files, schema)
+        return super().load_files(req, schema)
 
     def handle_error(self, error: ValidationError, *_arguments: Any, **_options: Any) -> NoReturn:
         """All field errors at once, with dotted names."""
@@ -106,6 +114,19 @@ class Answer:
     def __init__(self, value: Any, headers: dict[str, str]) -> None:
         self.value = value
         self.headers = headers
+
+
+def _require_form(req: Request) -> None:
+    if req.content_length and req.mimetype not in _FORMS:
+        raise UnsupportedType("Send the body as multipart/form-data.")
+
+
+def _refuse_twice(sent: MultiDict[str, Any], schema: Schema) -> None:
+    """A second value would be left out in silence."""
+    names = (name for name, values in sent.lists() if len(values) > 1)
+    twice = [name for name in names if not isinstance(schema.fields.get(name), ma.List)]
+    if twice:
+        raise Invalid("Something stands twice in what was sent.", errors={name: ["Give this once."] for name in twice})
 
 
 def _respond(value: Any, status: int) -> Response:

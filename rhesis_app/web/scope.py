@@ -6,12 +6,10 @@ from uuid import UUID
 
 from flask import Flask, current_app, g, request
 
-from rhesis_app.infra.db import TenantSession
 from rhesis_app.infra.runtime import Runtime
 from rhesis_app.kernel.actor import Actor
 from rhesis_app.kernel.errors import Unauthenticated
 from rhesis_app.kernel.scope import Scope
-from rhesis_app.kernel.times import utc_now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,16 +43,7 @@ def current_scope() -> Scope:
     """The request's scope, opened at first use and closed when the request ends."""
     scope: Scope | None = g.get("scope")
     if scope is None:
-        held, actor = runtime(), current_identity().actor
-        session = TenantSession(held.engine, info={"actor": actor}, expire_on_commit=False)
-        scope = Scope(
-            actor=actor,
-            session=session,
-            now=utc_now(),
-            ip=request.remote_addr,
-            _enqueue=held.queue.enqueue,
-            _audit=held.audit,
-        )
+        scope = runtime().make_scope(current_identity().actor, ip=request.remote_addr)
         g.scope = scope
     return scope
 

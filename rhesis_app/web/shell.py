@@ -54,6 +54,8 @@ class Shell:
     can_create_project: bool = False
     can_manage_tokens: bool = False
     can_read_plugins: bool = False
+    can_read_jobs: bool = False
+    can_choose_preferences: bool = False
 
     @property
     def initials(self) -> str:
@@ -68,7 +70,12 @@ class Shell:
     @property
     def settings(self) -> tuple["NavEntry", ...]:
         """The settings this person may open."""
-        allowed = {"tokens": self.can_manage_tokens, "plugins": self.can_read_plugins}
+        allowed = {
+            "preferences": self.can_choose_preferences,
+            "jobs": self.can_read_jobs,
+            "tokens": self.can_manage_tokens,
+            "plugins": self.can_read_plugins,
+        }
         return tuple(entry for entry in SETTINGS_NAVIGATION if allowed[entry.key])
 
 
@@ -109,6 +116,8 @@ PROJECT_NAVIGATION = (
         entries=(
             NavEntry(key="overview", label="Overview", icon="layout-dashboard", endpoint="projects.overview"),
             NavEntry(key="runs", label="Runs", icon="play", endpoint="runs.index"),
+            NavEntry(key="compare", label="Compare", icon="git-compare", endpoint="comparisons.show"),
+            NavEntry(key="reports", label="Reports", icon="file-text", endpoint="reports.index"),
         ),
     ),
     NavGroup(
@@ -119,6 +128,7 @@ PROJECT_NAVIGATION = (
             NavEntry(key="tests", label="Tests", icon="flask-conical", endpoint="tests.index"),
             NavEntry(key="test_sets", label="Test sets", icon="layers", endpoint="test_sets.index"),
             NavEntry(key="metrics", label="Metrics", icon="gauge", endpoint="metrics.index"),
+            NavEntry(key="gates", label="Gates", icon="shield-check", endpoint="gates.index"),
         ),
     ),
     NavGroup(
@@ -128,6 +138,8 @@ PROJECT_NAVIGATION = (
     ),
 )
 SETTINGS_NAVIGATION = (
+    NavEntry(key="preferences", label="Notifications", icon="bell", endpoint="preferences.index"),
+    NavEntry(key="jobs", label="Background work", icon="clock", endpoint="jobs.index"),
     NavEntry(key="tokens", label="API tokens", icon="key-round", endpoint="auth.tokens"),
     NavEntry(key="plugins", label="Plugins", icon="puzzle", endpoint="plugins.index"),
 )

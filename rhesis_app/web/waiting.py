@@ -1,12 +1,16 @@
 """How many of a process's threads may wait for something outside: a quarter of its eight, so that the others answer."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import BoundedSemaphore
 from typing import Final
 
 from rhesis_app.kernel.errors import TooMany
+from rhesis_app.web.scope import release_connection
 
+MAX_WAIT_S: Final = 60
+_ASK_AGAIN_S: Final = 0.5
 _SLOTS: Final = 2
 _WAITERS: Final = 1
 _slots = BoundedSemaphore(_SLOTS)
@@ -46,3 +50,14 @@ def _slot_if_free() -> Iterator[bool]:
     finally:
         if is_free:
             _slots.release()
+
+
+def wait_until(holds: Callable[[], bool], seconds: int) -> None:
+    """Ask `holds` twice a second without holding a connection in between; not at all when others wait already."""
+    until = time.monotonic() + seconds
+    with wait_slot() as may_wait:
+        while may_wait and (left := until - time.monotonic()) > 0:
+            release_connection()
+            time.sleep(min(_ASK_AGAIN_S, left))
+            if holds():
+                return

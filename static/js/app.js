@@ -134,10 +134,19 @@ function obeyKey(event) {
   return false;
 }
 
+// whatever carries data-key is pressed by that key; in an open drawer only what stands in it
+function pressKeyed(key) {
+  const place = document.querySelector("dialog:modal") ?? document;
+  const keyed = [...place.querySelectorAll("[data-key]")].find((one) => one.dataset.key === key && one.checkVisibility());
+  keyed?.click();
+  return Boolean(keyed);
+}
+
 document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (isTyping(document.activeElement ?? document.body) || document.querySelector("dialog:modal")) return;
-  if (obeyKey(event)) event.preventDefault();
+  if (isTyping(document.activeElement ?? document.body)) return;
+  const isDone = pressKeyed(event.key) || (!document.querySelector("dialog:modal") && obeyKey(event));
+  if (isDone) event.preventDefault();
 });
 
 // ---- requests of htmx ---------------------------------------------------------------------------------------------

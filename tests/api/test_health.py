@@ -77,6 +77,8 @@ def test_past_the_limit_the_answer_says_when_to_come_back(settings: Settings, al
         assert answers[-1].status_code == 429
         assert int(answers[-1].headers["Retry-After"]) > 0
         assert answers[-1].json["status"] == 429
+        assert int(answers[0].headers["X-RateLimit-Remaining"]) == 2
+        assert "Retry-After" not in answers[0].headers, "an answer that was given asks nobody to come back"
 
 
 def test_figures_need_their_token_and_exist_only_with_one(app: Flask, settings: Settings) -> None:

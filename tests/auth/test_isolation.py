@@ -15,8 +15,10 @@ from rhesis_app.authoring.models import ImportSession, Requirement, Test
 from rhesis_app.infra.db import TenantSession
 from rhesis_app.infra.orm import Base
 from rhesis_app.kernel.ids import new_id
+from rhesis_app.notifications.actions.background import NewJob, ask_for
 from rhesis_app.projects.models import Project
 from rhesis_app.web.access import access_of
+from tests.background import do_jobs
 from tests.jobs.runs.test_driving import drive
 from tests.jobs.runs.world import make_world
 from tests.people import Person, WebClient
@@ -49,6 +51,11 @@ class Theirs:
 
 @pytest.fixture
 def theirs(charlie: Person) -> Theirs:
+    """Everything that there can be of Charlie's."""
+    return everything_of(charlie)
+
+
+def everything_of(charlie: Person) -> Theirs:
     """One of every kind of row, each text of which carries the canary."""
     with ScriptedEndpoint(lambda _call: json_reply({"reply": f"yes {CANARY}"})) as server:
         world = make_world(charlie, server.url, [(f"Question {CANARY}", "yes"), (f"Other {CANARY}", "no")])
@@ -73,6 +80,9 @@ def theirs(charlie: Person) -> Theirs:
         test = session.scalars(scope.select(Test).limit(1)).one()
         slug = project.slug
     result = world.ask("SELECT id FROM test_result LIMIT 1")[0].id
+    report = charlie.api.post("/reports", {"run_id": str(run_id), "exporter": "html.run"}).json
+    charlie.api.post(f"/test-runs/{run_id}/analysis")
+    do_jobs(charlie)
     token = charlie.api and world.ask("SELECT id FROM api_token LIMIT 1")[0].id
     return Theirs(
         {
@@ -90,6 +100,8 @@ def theirs(charlie: Person) -> Theirs:
             "file_format": "jsonl",
             "result_id": result,
             "token_id": token,
+            "report_id": report["id"],
+            "job_id": report["job_id"],
         }
     )
 
@@ -209,6 +221,8 @@ def test_a_viewer_changes_nothing(app: Flask, alice: Person, bob: Person, superu
     with ScriptedEndpoint(lambda _call: json_reply({"reply": "yes"})) as server:
         world = make_world(alice, server.url, [("Question", "yes")])
         run_id = world.start()
+    with alice.scope() as scope, scope.atomic():
+        job_id = ask_for(scope, NewJob(kind="reports.render", subject_type="report", subject_id=new_id()))
     ids = {
         "slug": world.ask("SELECT slug FROM project")[0].slug,
         "project_id": world.project_id,
@@ -224,6 +238,8 @@ def test_a_viewer_changes_nothing(app: Flask, alice: Person, bob: Person, superu
         "file_format": "jsonl",
         "result_id": new_id(),
         "token_id": new_id(),
+        "report_id": new_id(),
+        "job_id": job_id,
     }
     own = {
         "auth.logout",
@@ -232,6 +248,8 @@ def test_a_viewer_changes_nothing(app: Flask, alice: Person, bob: Person, superu
         "auth_api.Token",
         "auth.create_token",
         "auth.revoke_token",
+        "preferences.save",
+        "preferences_api.Preferences",
     }
     _ = bob.web, bob.api
     before = snapshot(superuser, alice)

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,10 +50,12 @@ class Instance:
         raise AssertionError(f"never printed {pattern!r}:\n{self.log.read_text('utf-8', errors='replace')[-3000:]}")
 
 
-def start_instance(data: Path, *options: str, port: int | None = None) -> Instance:
-    """`rhesis-app up` on a data directory."""
+def start_instance(
+    data: Path, *options: str, port: int | None = None, env: Mapping[str, str] | None = None
+) -> Instance:
+    """`rhesis-app up` on a data directory, with `env` over the environment."""
     chosen = port or free_port()
-    log = data.with_suffix(".log")
+    log = data.with_name(f"{data.name}-{chosen}.log")
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("RHESIS_", "DATABASE_", "REDIS_"))
     }
@@ -67,6 +69,7 @@ def start_instance(data: Path, *options: str, port: int | None = None) -> Instan
                 "RHESIS_RATE_LIMIT_TOKEN": "1000000",
                 "RHESIS_RATE_LIMIT_ANONYMOUS": "1000000",
                 "PYTHONUNBUFFERED": "1",
+                **(env or {}),
             },
             cwd=data.parent,
         )
@@ -101,21 +104,17 @@ def owned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     """An instance with an owner, Ada, made from the command line."""
     started = start_instance(tmp_path_factory.mktemp("owned") / "data")
     started.printed(r"ready (\S+)", 90)
-    command = [
-        sys.executable,
-        "-m",
-        "rhesis_app.cli",
-        "create-owner",
-        EMAIL,
-        "--name",
-        "Ada",
-        "--organization",
-        "Analytical",
-    ]
-    environment = {**os.environ, "RHESIS_DATA": str(started.data), "RHESIS_FIRST_OWNER_PASSWORD": PASSWORD}
-    subprocess.run(command, check=True, env=environment, capture_output=True)
+    make_owner(started)
     yield started
     stop_instance(started)
+
+
+def make_owner(instance: Instance) -> None:
+    """Ada, who may sign in with EMAIL and PASSWORD."""
+    words = ("create-owner", EMAIL, "--name", "Ada", "--organization", "Analytical")
+    environment = {**os.environ, "RHESIS_DATA": str(instance.data), "RHESIS_FIRST_OWNER_PASSWORD": PASSWORD}
+    command = [sys.executable, "-m", "rhesis_app.cli", *words]
+    subprocess.run(command, check=True, env=environment, capture_output=True)
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,8 @@ RULES = {
     "auth.tokens": "/settings/tokens",
     "auth.revoke_token": "/settings/tokens/<token_id>/revoke",
     "plugins.index": "/settings/plugins",
+    "jobs.index": "/settings/jobs",
+    "preferences.index": "/settings/notifications",
     "projects.index": "/",
     "projects.create": "/projects",
     "projects.overview": "/p/<slug>/",
@@ -30,6 +32,9 @@ RULES = {
     "tests.index": "/p/<slug>/tests",
     "test_sets.index": "/p/<slug>/test-sets",
     "runs.index": "/p/<slug>/runs",
+    "comparisons.show": "/p/<slug>/compare",
+    "reports.index": "/p/<slug>/reports",
+    "gates.index": "/p/<slug>/gates",
 }
 
 PROJECT = ProjectLink(name="Support Copilot", slug="support-copilot")

@@ -1,6 +1,6 @@
 """Taking over files of tests: read, looked at, confirmed. Nothing but the upload itself is written before that."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from pathlib import PurePath
@@ -20,6 +20,8 @@ from rhesis_app.authoring.queries.imports import (
     view_import,
 )
 from rhesis_app.authoring.rules.import_columns import choose_mapping
+from rhesis_app.authoring.rules.import_files import RowProblem
+from rhesis_app.authoring.rules.import_rows import ReadyTest
 from rhesis_app.authoring.rules.import_sources import AUTO, read_upload
 from rhesis_app.authoring.rules.names import check_name
 from rhesis_app.kernel.errors import Conflict, Invalid
@@ -27,10 +29,22 @@ from rhesis_app.kernel.ids import new_id
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.registry import Registry
 from rhesis_app.kernel.scope import Scope
+from rhesis_app.notifications.actions.background import NewJob, ask_for
+from rhesis_app.notifications.queries.background import latest_job
 from rhesis_app.projects.queries import get_project
 
 KEPT = timedelta(days=1)
+CONFIRM = "imports.confirm"
+"""The kind of job that takes a large upload over."""
+IN_BACKGROUND = 2_000
+"""An upload with more tests than this is taken over by a worker when a page asks for it."""
+CONFIRMED = "This import is confirmed already. Change its test set instead, or upload the file again."
+UNDER_WAY = "This import is under way. Its progress stands on its page and on that of the background work."
 NOTHING = "No row of this file can become a test. Correct the problems that are named, then upload it again."
+
+
+def _unheard(_percent: int) -> None:
+    """For those who wait for the end and not for the progress."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,29 +101,55 @@ def update_import(
         return view_import(scope, row)
 
 
-def confirm_import(scope: Scope, import_id: UUID) -> ImportedSet:
+def confirm_import(scope: Scope, import_id: UUID, *, tick: Callable[[int], None] = _unheard) -> ImportedSet:
     """Make a test set of the rows without problems and save its version 1. A second time answers the same.
 
-    Raises Invalid when no row is left, NotFound, Conflict when the name was taken meanwhile.
+    `tick` hears how far it is, in percent. Raises Invalid when no row is left, NotFound, Conflict when the name was taken.
     """
     with scope.atomic() as session:
         row = live_import(scope, import_id, lock=True)
         _require(scope, row.project_id)
         if row.confirmed_at is not None:
             return imported_set(scope, row)
-        ready, problems = read_tests(row)
-        if not ready:
-            said = problems[0].message if problems else ""
-            raise Invalid(NOTHING, errors={"file": [said or NOTHING]})
+        ready, problems = _ready(row)
+        tick(20)
         name = _free_name(scope, row.project_id, row.test_set_name)
         tests = tuple(test.content for test in ready)
         made = create_test_set(scope, NewTestSet(project_id=row.project_id, name=name, tests=tests))
+        tick(95)
         row.test_set_id, row.confirmed_at = made.id, func.now()
         # the tests hold them from now on; an upload that is kept for ever would only take room
         row.rows, row.problems = [], [asdict(problem) for problem in problems]
         session.flush()
         scope.record("import.confirm", "import", row.id, test_set=str(made.id), tests=made.test_count)
         return ImportedSet(test_set_id=made.id, version=made.version or 1, test_count=made.test_count)
+
+
+def confirm_in_background(scope: Scope, import_id: UUID) -> UUID:
+    """Have a worker take the upload over; the job's id. Asked again while it is under way, the same job answers.
+
+    What would refuse it is said at once. Raises Invalid, NotFound, Conflict when it is confirmed or its name is taken.
+    """
+    with scope.atomic():
+        row = live_import(scope, import_id, lock=True)
+        _require(scope, row.project_id)
+        if row.confirmed_at is not None:
+            raise Conflict(CONFIRMED)
+        _ready(row)
+        _free_name(scope, row.project_id, row.test_set_name)
+        job_id = ask_for(
+            scope, NewJob(kind=CONFIRM, subject_type="import", subject_id=row.id, project_id=row.project_id)
+        )
+        scope.record("import.ask", "import", row.id, job=str(job_id))
+        return job_id
+
+
+def _ready(row: ImportSession) -> tuple[list[ReadyTest], list[RowProblem]]:
+    ready, problems = read_tests(row)
+    if not ready:
+        said = problems[0].message if problems else ""
+        raise Invalid(NOTHING, errors={"file": [said or NOTHING]})
+    return ready, problems
 
 
 def _require(scope: Scope, project_id: UUID) -> None:
@@ -121,7 +161,10 @@ def _open(scope: Scope, import_id: UUID) -> ImportSession:
     row = live_import(scope, import_id, lock=True)
     _require(scope, row.project_id)
     if row.confirmed_at is not None:
-        raise Conflict("This import is confirmed already. Change its test set instead, or upload the file again.")
+        raise Conflict(CONFIRMED)
+    job = latest_job(scope, CONFIRM, import_id)
+    if job is not None and not job.is_finished:
+        raise Conflict(UNDER_WAY)
     return row
 
 

@@ -10,6 +10,7 @@ from rhesis_app.authoring.queries import imports as queries
 from rhesis_app.authoring.queries.imports import ImportedSet, ImportView
 from rhesis_app.authoring.schemas.imports import FileArguments, ImportChangesArguments, UploadArguments
 from rhesis_app.kernel.permissions import Permission
+from rhesis_app.notifications.queries.background import JobView, view_job
 from rhesis_app.web.access import needs
 from rhesis_app.web.openapi import Answer, ApiBlueprint
 from rhesis_app.web.scope import current_scope, runtime
@@ -57,3 +58,12 @@ def confirm(import_id: UUID) -> Answer:
     """Make a test set of the rows without problems; a second time answers the same and makes nothing."""
     made = actions.confirm_import(current_scope(), import_id)
     return Answer(made, {"Location": f"/api/v1/test-sets/{made.test_set_id}"})
+
+
+@blueprint.route("/<uuid:import_id>/job", methods=["POST"])
+@needs(Permission.TEST_SET_WRITE)
+@blueprint.answers(202, JobView)
+def confirm_in_background(import_id: UUID) -> Answer:
+    """Have a worker confirm a large upload, instead of waiting for it; asked again while it is under way, the same job answers."""
+    job_id = actions.confirm_in_background(current_scope(), import_id)
+    return Answer(view_job(current_scope(), runtime().jobs, job_id), {"Location": f"/api/v1/jobs/{job_id}"})

@@ -11,10 +11,11 @@ from rhesis_app.authoring.queries import imports as queries
 from rhesis_app.authoring.rules.import_sources import extensions_of, formats_of
 from rhesis_app.kernel.errors import AppError, NotFound
 from rhesis_app.kernel.permissions import Permission
+from rhesis_app.notifications.queries.background import latest_job
 from rhesis_app.projects.queries import ProjectView, project_by_slug
 from rhesis_app.web.access import needs
-from rhesis_app.web.htmx import go_to
-from rhesis_app.web.pages import render_page, say
+from rhesis_app.web.htmx import go_to, nothing_new
+from rhesis_app.web.pages import render_fragment, render_page, say
 from rhesis_app.web.scope import current_scope, runtime
 
 blueprint = Blueprint("imports", __name__)
@@ -49,7 +50,26 @@ def show(slug: str, import_id: UUID) -> Response:
     view = _import(project, import_id)
     if view.test_set_id is not None:
         return go_to(url_for("test_sets.show", slug=slug, test_set_id=view.test_set_id))
-    return _preview_page(project, view)
+    job = latest_job(current_scope(), actions.CONFIRM, import_id)
+    if job is not None and not job.is_finished:
+        return _page("running", project, None, view=view, job=job)
+    return _preview_page(project, view, failure=job.error_detail or "" if job is not None else "")
+
+
+@blueprint.get("/p/<slug>/imports/<uuid:import_id>/progress")
+@needs(Permission.TEST_SET_WRITE)
+def progress(slug: str, import_id: UUID) -> Response:
+    """How far a large import is, as a fragment; when it has ended, on to what it made or to why it failed."""
+    project = project_by_slug(current_scope(), slug)
+    row = queries.live_import(current_scope(), import_id)
+    job = latest_job(current_scope(), actions.CONFIRM, import_id)
+    if row.project_id != project.id:
+        raise NotFound(queries.GONE)
+    if job is None or job.is_finished:
+        return go_to(url_for("imports.show", slug=slug, import_id=import_id))
+    if request.args.get("seen") == f"{job.status}-{job.progress}":
+        return nothing_new()
+    return render_fragment("imports/_progress.html", project=project, import_id=import_id, job=job)
 
 
 @blueprint.post("/p/<slug>/imports/<uuid:import_id>")
@@ -66,6 +86,9 @@ def update(slug: str, import_id: UUID) -> Response:
     try:
         actions.update_import(scope, import_id, mapping=mapping, test_set_name=name)
         if request.form.get("then") != "confirm":
+            return go_to(here)
+        if view.ready > actions.IN_BACKGROUND:
+            actions.confirm_in_background(scope, import_id)
             return go_to(here)
         made = actions.confirm_import(scope, import_id)
     except AppError as error:
@@ -90,16 +113,11 @@ def _upload_page(project: ProjectView, form: forms.UploadForm, *, error: AppErro
 
 
 def _preview_page(
-    project: ProjectView, view: queries.ImportView, *, error: AppError | None = None, test_set_name: str | None = None
+    project: ProjectView, view: queries.ImportView, *, error: AppError | None = None, **shown: str
 ) -> Response:
-    return _page(
-        "show",
-        project,
-        error,
-        view=view,
-        columns=forms.column_rows(view),
-        test_set_name=view.test_set_name if test_set_name is None else test_set_name,
-    )
+    """`shown` may hold `test_set_name`, as it was typed, and `failure`, why the last attempt in the background failed."""
+    usual = {"test_set_name": view.test_set_name, "failure": ""}
+    return _page("show", project, error, view=view, columns=forms.column_rows(view), **(usual | shown))
 
 
 def _page(name: str, project: ProjectView, error: AppError | None, **views: Any) -> Response:

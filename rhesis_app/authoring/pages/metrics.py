@@ -121,6 +121,7 @@ def update(slug: str, metric_id: UUID) -> Response:
 @needs(Permission.METRIC_DELETE)
 def archive(slug: str, metric_id: UUID) -> Response:
     """Put a metric aside."""
+    _metric(project_by_slug(current_scope(), slug), metric_id)
     view = actions.archive_metric(current_scope(), runtime().registry, metric_id)
     say(f"“{view.name}” was archived.", undo_url=url_for("metrics.restore", slug=slug, metric_id=metric_id))
     return go_to(url_for("metrics.index", slug=slug))
@@ -130,6 +131,7 @@ def archive(slug: str, metric_id: UUID) -> Response:
 @needs(Permission.METRIC_DELETE)
 def restore(slug: str, metric_id: UUID) -> Response:
     """Bring a metric back."""
+    _metric(project_by_slug(current_scope(), slug), metric_id)
     here = url_for("metrics.show", slug=slug, metric_id=metric_id)
     try:
         view = actions.restore_metric(current_scope(), runtime().registry, metric_id)

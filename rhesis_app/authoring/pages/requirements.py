@@ -93,6 +93,7 @@ def update(slug: str, requirement_id: UUID) -> Response:
 @needs(Permission.REQUIREMENT_DELETE)
 def archive(slug: str, requirement_id: UUID) -> Response:
     """Put a requirement aside."""
+    _requirement(project_by_slug(current_scope(), slug), requirement_id)
     view = actions.archive_requirement(current_scope(), requirement_id)
     undo = url_for("requirements.restore", slug=slug, requirement_id=requirement_id)
     say(f"“{view.name}” was archived.", undo_url=undo)
@@ -103,6 +104,7 @@ def archive(slug: str, requirement_id: UUID) -> Response:
 @needs(Permission.REQUIREMENT_DELETE)
 def restore(slug: str, requirement_id: UUID) -> Response:
     """Bring a requirement back."""
+    _requirement(project_by_slug(current_scope(), slug), requirement_id)
     here = url_for("requirements.show", slug=slug, requirement_id=requirement_id)
     try:
         view = actions.restore_requirement(current_scope(), requirement_id)

@@ -126,6 +126,7 @@ def update(slug: str, test_set_id: UUID) -> Response:
 @needs(Permission.TEST_SET_WRITE)
 def save_version(slug: str, test_set_id: UUID) -> Response:
     """Save the tests as they are now."""
+    _test_set(project_by_slug(current_scope(), slug), test_set_id)
     try:
         made = actions.save_version(current_scope(), test_set_id)
     except (Conflict, Invalid) as error:
@@ -139,6 +140,7 @@ def save_version(slug: str, test_set_id: UUID) -> Response:
 @needs(Permission.TEST_SET_WRITE)
 def remove_test(slug: str, test_set_id: UUID, test_id: UUID) -> Response:
     """Take a test out of the set."""
+    _test_set(project_by_slug(current_scope(), slug), test_set_id)
     view = items.remove_tests(current_scope(), test_set_id, [test_id])
     say(f"The test was taken out of “{view.name}”. It is kept among the project's tests.")
     return go_to(url_for("test_sets.show", slug=slug, test_set_id=test_set_id))
@@ -148,6 +150,7 @@ def remove_test(slug: str, test_set_id: UUID, test_id: UUID) -> Response:
 @needs(Permission.TEST_SET_DELETE)
 def archive(slug: str, test_set_id: UUID) -> Response:
     """Put a test set aside."""
+    _test_set(project_by_slug(current_scope(), slug), test_set_id)
     view = actions.archive_test_set(current_scope(), test_set_id)
     undo = url_for("test_sets.restore", slug=slug, test_set_id=test_set_id)
     say(f"“{view.name}” was archived.", undo_url=undo)
@@ -158,6 +161,7 @@ def archive(slug: str, test_set_id: UUID) -> Response:
 @needs(Permission.TEST_SET_DELETE)
 def restore(slug: str, test_set_id: UUID) -> Response:
     """Bring a test set back."""
+    _test_set(project_by_slug(current_scope(), slug), test_set_id)
     here = url_for("test_sets.show", slug=slug, test_set_id=test_set_id)
     try:
         view = actions.restore_test_set(current_scope(), test_set_id)

@@ -108,6 +108,7 @@ def update(slug: str, test_id: UUID) -> Response:
 @needs(Permission.TEST_DELETE)
 def archive(slug: str, test_id: UUID) -> Response:
     """Put a test aside."""
+    _test(project_by_slug(current_scope(), slug), test_id)
     actions.archive_test(current_scope(), test_id)
     say("The test was archived.", undo_url=url_for("tests.restore", slug=slug, test_id=test_id))
     return go_to(url_for("tests.index", slug=slug))
@@ -117,6 +118,7 @@ def archive(slug: str, test_id: UUID) -> Response:
 @needs(Permission.TEST_DELETE)
 def restore(slug: str, test_id: UUID) -> Response:
     """Bring a test back."""
+    _test(project_by_slug(current_scope(), slug), test_id)
     actions.restore_test(current_scope(), test_id)
     say("The test is back, in the test sets it was in.")
     return go_to(url_for("tests.show", slug=slug, test_id=test_id))

@@ -9,6 +9,10 @@ from pathlib import Path
 from typing import Any, Final
 
 FILE: Final = "demo.json"
+REMOVED: Final = (
+    "The demonstration was removed. To have it again, delete demo.json in the data directory and start with "
+    "`rhesis-app up --demo`."
+)
 _REMOVED: Final = "removed"
 
 

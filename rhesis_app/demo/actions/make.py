@@ -13,6 +13,7 @@ from sqlalchemy import text
 from rhesis_app.auth.actions import NewAccount, NewToken, create_token, found, make_sign_in_link
 from rhesis_app.demo.actions.content import Standing, fill
 from rhesis_app.demo.actions.credentials import (
+    REMOVED,
     Credentials,
     chatbot_port,
     read_credentials,
@@ -34,10 +35,6 @@ _LOOK_S: Final = 0.3
 _LATEST: Final = len(ENDPOINTS)
 _TAKEN: Final = (
     f"Somebody who is not the demonstration's owner is registered as {EMAIL}. The demonstration cannot be made."
-)
-_REMOVED: Final = (
-    "The demonstration was removed. To have it again, delete demo.json in the data directory and start with "
-    "`rhesis-app up --demo`."
 )
 _NO_CHATBOT: Final = "The demonstration needs its chatbot. Start both with `rhesis-app up --demo`."
 
@@ -99,7 +96,7 @@ class _New:
 
 def _port(data_dir: Path) -> int:
     if was_removed(data_dir):
-        raise Conflict(_REMOVED)
+        raise Conflict(REMOVED)
     port = chatbot_port(data_dir)
     if port is None:
         raise Conflict(_NO_CHATBOT)

@@ -23,6 +23,7 @@ from rhesis_app.endpoints.rules import (
 from rhesis_app.infra.crypto import SecretBox
 from rhesis_app.kernel.errors import Invalid
 from rhesis_app.kernel.ports import HttpDoor, OutboundFailure
+from rhesis_app.sdk.params import is_storable
 
 LONGEST_NAME: Final = 120
 _LARGEST_TEMPLATE: Final = 100_000
@@ -129,6 +130,8 @@ def problems_of(endpoint: NewEndpoint) -> Problems:
 
 
 def _name_problems(name: str) -> list[str]:
+    if not is_storable(name):
+        return ["The name holds a character that cannot be stored."]
     fits = 0 < len(name.strip()) <= LONGEST_NAME
     return [] if fits else [f"Give the endpoint a name of at most {LONGEST_NAME} characters."]
 

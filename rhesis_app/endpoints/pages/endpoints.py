@@ -12,7 +12,16 @@ from rhesis_app.endpoints.actions.fields import NewEndpoint, Tools
 from rhesis_app.endpoints.forms import EndpointForm
 from rhesis_app.endpoints.pages.bench import LABELS, mapping_rows, report_on, with_path, with_suggestion
 from rhesis_app.endpoints.queries import EndpointView
-from rhesis_app.endpoints.rules import AUTH_KINDS, METHODS, PRESETS, CurlProblem, endpoint_from_curl, parse_curl
+from rhesis_app.endpoints.rules import (
+    AUTH_KINDS,
+    MAX_CONCURRENCY,
+    METHODS,
+    PRESETS,
+    TIMEOUT_S,
+    CurlProblem,
+    endpoint_from_curl,
+    parse_curl,
+)
 from rhesis_app.endpoints.rules.seen import SeenCall, chosen_path
 from rhesis_app.kernel.errors import AppError, Conflict, Forbidden, Invalid, PreconditionFailed
 from rhesis_app.kernel.permissions import Permission
@@ -160,6 +169,7 @@ def map_answer(slug: str, endpoint_id: UUID | None = None) -> Response:
 @needs(Permission.ENDPOINT_DELETE)
 def archive(slug: str, endpoint_id: UUID) -> Response:
     """Put an endpoint aside."""
+    _endpoint(project_by_slug(current_scope(), slug), endpoint_id)
     view = edit.archive_endpoint(current_scope(), endpoint_id)
     undo = url_for("endpoints.restore", slug=slug, endpoint_id=endpoint_id)
     say(f"“{view.name}” was archived.", undo_url=undo)
@@ -170,6 +180,7 @@ def archive(slug: str, endpoint_id: UUID) -> Response:
 @needs(Permission.ENDPOINT_DELETE)
 def restore(slug: str, endpoint_id: UUID) -> Response:
     """Bring an endpoint back."""
+    _endpoint(project_by_slug(current_scope(), slug), endpoint_id)
     here = url_for("endpoints.show", slug=slug, endpoint_id=endpoint_id)
     try:
         view = edit.restore_endpoint(current_scope(), endpoint_id)
@@ -226,6 +237,7 @@ def _workbench(project: ProjectView, bench: Bench, *, url_example: str = "") -> 
         rows=mapping_rows(form, bench.seen),
         map_choices=[(key, label) for key, label in LABELS.items() if key != "session"],
         methods=[(method, method) for method in METHODS],
+        bounds={"timeout_s": TIMEOUT_S, "max_concurrency": MAX_CONCURRENCY},
         auth_kinds=list(_AUTH_WORDS.items()),
         secret_hint=_secret_hint(bench.view),
         url_example=url_example,

@@ -9,7 +9,8 @@ from rhesis_app.kernel.urls import UrlProblem, origin_of, parse_url
 METHODS = ("POST", "GET", "PUT", "PATCH", "DELETE")
 AUTH_KINDS = ("none", "bearer", "basic", "header")
 TIMEOUT_S = (1, 600)
-MAX_CONCURRENCY = (1, 64)
+# a run asks from as many slices as it needs, each with its own threads; past this a limit limits nothing
+MAX_CONCURRENCY = (1, 1000)
 MAX_HEADERS = 40
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
@@ -72,7 +73,7 @@ def url_problem(url: str) -> str | None:
 def bounds_problem(value: int, bounds: tuple[int, int]) -> str | None:
     """What is wrong with a number that has bounds."""
     low, high = bounds
-    return None if low <= value <= high else f"Choose a number from {low} to {high}."
+    return None if low <= value <= high else f"Choose a number from {low} to {high:,}."
 
 
 def auth_problem(kind: str, header: str | None, secret: str | None) -> tuple[str, str] | None:

@@ -196,7 +196,8 @@ def _host_entry(host: str, port: int | None, text: str) -> AllowEntry:
         name = host if ":" in host else ascii_host(host)
     except UrlProblem:
         raise _unreadable(text) from None
-    address = literal_address(name)
+    literal = literal_address(name)
+    address = None if literal is None else _unwrapped(literal)
     # "localhost" resolves to 127.0.0.1, ::1 or both, and people mix the three: one entry opens this machine's port
     if name == "localhost" or (address is not None and _within(address, _LOOPBACK)):
         return AllowEntry(networks=_LOOPBACK, name="localhost", port=port)

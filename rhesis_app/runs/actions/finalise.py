@@ -3,10 +3,11 @@
 from dataclasses import asdict
 from uuid import UUID
 
-from sqlalchemy import Exists, exists, func, select, update
+from sqlalchemy import Exists, exists, func, update
 
 from rhesis_app.kernel.scope import Scope
-from rhesis_app.runs.models import TestResult, TestRun, WorkItem
+from rhesis_app.runs.models import TestRun, WorkItem
+from rhesis_app.runs.queries.totals import effective_counts
 from rhesis_app.runs.rules import final_status, totals_of
 from rhesis_app.scoring.outcome import run_outcome
 
@@ -17,14 +18,7 @@ def finalise_run(scope: Scope, run_id: UUID) -> bool:
         row = session.scalars(scope.select(TestRun).where(TestRun.id == run_id).with_for_update()).one_or_none()
         if row is None or row.finished_at is not None:
             return True
-        counts = dict(
-            session.execute(
-                select(TestResult.outcome, func.count())
-                .where(TestResult.organization_id == scope.organization_id, TestResult.run_id == run_id)
-                .group_by(TestResult.outcome)
-            ).all()
-        )
-        totals = totals_of(row.planned, counts, ended=True)
+        totals = totals_of(row.planned, effective_counts(scope, run_id), ended=True)
         ended = session.execute(
             update(TestRun)
             .where(TestRun.organization_id == scope.organization_id, TestRun.id == run_id, ~_open_items())
@@ -40,7 +34,7 @@ def finalise_run(scope: Scope, run_id: UUID) -> bool:
         if ended is None:
             return False
         scope.record("run.finish", "test_run", run_id, number=row.number)
-        scope.enqueue("runs.announce", run_id=run_id)
+        scope.tell("run.finished", run_id)
         return True
 
 

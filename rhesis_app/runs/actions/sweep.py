@@ -1,4 +1,4 @@
-"""The sweeper: leases that ran out, runs nobody drives, runs that are done. It never talks to an endpoint."""
+"""The sweeper: leases that ran out, runs nobody drives, runs that are done, jobs nobody does. It never talks to an endpoint."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from typing import Any
 
 from rhesis_app.kernel.actor import Actor
 from rhesis_app.kernel.host import Host
+from rhesis_app.notifications.actions.background import SweptJobs, sweep_jobs
 from rhesis_app.runs.actions.finalise import finalise_run
 from rhesis_app.runs.actions.start import ring
 from rhesis_app.runs.models import TestRun
@@ -22,6 +23,7 @@ class Swept:
     late: int
     ended: int
     rung: int
+    jobs: SweptJobs
 
 
 def sweep(host: Host) -> Swept:
@@ -31,7 +33,8 @@ def sweep(host: Host) -> Swept:
     ended = sum(_finalise(host, row) for row in host.ask("SELECT * FROM finished_runs(:most)", most=_MOST))
     rung = sum(_ring(host, row) for row in host.ask("SELECT * FROM due_runs(:most)", most=_MOST))
     host.ask("SELECT sweep_expired()")
-    return Swept(returned=leases["returned"], lost=leases["lost"], late=late, ended=ended, rung=rung)
+    jobs = sweep_jobs(host)
+    return Swept(returned=leases["returned"], lost=leases["lost"], late=late, ended=ended, rung=rung, jobs=jobs)
 
 
 def _finalise(host: Host, row: Mapping[str, Any]) -> int:

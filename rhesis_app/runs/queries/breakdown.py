@@ -8,7 +8,7 @@ from sqlalchemy import RowMapping, and_, func
 
 from rhesis_app.authoring.models import MetricVersion, Requirement
 from rhesis_app.kernel.scope import Scope
-from rhesis_app.runs.models import Evaluation, RunMetric, TestResult, TestRun
+from rhesis_app.runs.models import EffectiveEvaluation, EffectiveResult, RunMetric, TestRun
 from rhesis_app.runs.queries.runs import one_run
 from rhesis_app.runs.queries.views import PassRate, rate_from
 
@@ -50,13 +50,16 @@ class BreakdownView:
 
 def by_requirement(scope: Scope, run_id: UUID) -> tuple[RequirementRate, ...]:
     """Rates of a run by requirement, worst first; empty for strangers."""
-    outcomes = [func.count().filter(TestResult.outcome == outcome).label(outcome) for outcome in OUTCOMES]
+    outcomes = [func.count().filter(EffectiveResult.outcome == outcome).label(outcome) for outcome in OUTCOMES]
     counted = (
-        scope.select(TestRun.id, TestResult.organization_id, TestResult.requirement_id, *outcomes)
+        scope.select(TestRun.id, EffectiveResult.organization_id, EffectiveResult.requirement_id, *outcomes)
         .add_columns(TestRun.finished_at.is_not(None).label("is_final"))
-        .join(TestResult, and_(TestResult.organization_id == TestRun.organization_id, TestResult.run_id == TestRun.id))
+        .join(
+            EffectiveResult,
+            and_(EffectiveResult.organization_id == TestRun.organization_id, EffectiveResult.run_id == TestRun.id),
+        )
         .where(TestRun.id == run_id)
-        .group_by(TestRun.id, TestRun.finished_at, TestResult.organization_id, TestResult.requirement_id)
+        .group_by(TestRun.id, TestRun.finished_at, EffectiveResult.organization_id, EffectiveResult.requirement_id)
         .subquery("counted")
     )
     query = (
@@ -74,13 +77,14 @@ def by_requirement(scope: Scope, run_id: UUID) -> tuple[RequirementRate, ...]:
 def by_metric(scope: Scope, run_id: UUID) -> tuple[MetricRate, ...]:
     """Rates of a run by metric, worst first; a metric that has judged nothing yet is there with n = 0."""
     counts = [
-        func.count().filter(Evaluation.verdict == verdict, Evaluation.applicable).label(verdict) for verdict in OUTCOMES
+        func.count().filter(EffectiveEvaluation.verdict == verdict, EffectiveEvaluation.applicable).label(verdict)
+        for verdict in OUTCOMES
     ]
     counted = (
-        scope.select(Evaluation.metric_version_id, *counts)
-        .add_columns(func.count().filter(~Evaluation.applicable).label("not_applicable"))
-        .where(Evaluation.run_id == run_id)
-        .group_by(Evaluation.metric_version_id)
+        scope.select(EffectiveEvaluation.metric_version_id, *counts)
+        .add_columns(func.count().filter(~EffectiveEvaluation.applicable).label("not_applicable"))
+        .where(EffectiveEvaluation.run_id == run_id)
+        .group_by(EffectiveEvaluation.metric_version_id)
         .subquery("counted")
     )
     frozen = MetricVersion

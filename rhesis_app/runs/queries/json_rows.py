@@ -7,17 +7,19 @@ from sqlalchemy import func, literal, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from rhesis_app.authoring.models import MetricVersion
-from rhesis_app.runs.models import Evaluation, TestResult
+from rhesis_app.runs.models import EffectiveEvaluation, EffectiveResult
 
 LISTED: Mapping[str, Any] = {
+    "id": EffectiveEvaluation.id,
     "metric": MetricVersion.name,
     "metric_id": MetricVersion.metric_id,
     "required": MetricVersion.required,
-    "applicable": Evaluation.applicable,
-    "verdict": Evaluation.verdict,
-    "score": Evaluation.score,
-    "label": Evaluation.label,
-    "reason": Evaluation.reason,
+    "applicable": EffectiveEvaluation.applicable,
+    "verdict": EffectiveEvaluation.verdict,
+    "automated_verdict": EffectiveEvaluation.automated_verdict,
+    "score": EffectiveEvaluation.score,
+    "label": EffectiveEvaluation.label,
+    "reason": EffectiveEvaluation.reason,
 }
 """What a list says of an evaluation."""
 
@@ -26,8 +28,8 @@ SHOWN: Mapping[str, Any] = {
     "evaluator": MetricVersion.evaluator_key,
     "revision": MetricVersion.evaluator_revision,
     "rule": MetricVersion.rule,
-    "evidence": Evaluation.evidence,
-    "duration_ms": Evaluation.duration_ms,
+    "evidence": EffectiveEvaluation.evidence,
+    "duration_ms": EffectiveEvaluation.duration_ms,
 }
 """What one result's own page says of it besides."""
 
@@ -38,17 +40,22 @@ def json_object(columns: Mapping[str, Any]) -> Any:
 
 
 def evaluations_of_result(columns: Mapping[str, Any]) -> Any:
-    """A result's evaluations as a JSON array in the order of the run's metrics; correlated to TestResult."""
-    listed = func.json_agg(aggregate_order_by(json_object(columns), Evaluation.position, Evaluation.id))
+    """A result's evaluations as a JSON array in the order of the run's metrics; correlated to EffectiveResult."""
+    listed = func.json_agg(
+        aggregate_order_by(json_object(columns), EffectiveEvaluation.position, EffectiveEvaluation.id)
+    )
     return (
         select(func.coalesce(listed, func.json_build_array()))
-        .select_from(Evaluation)
+        .select_from(EffectiveEvaluation)
         .join(
             MetricVersion,
-            (MetricVersion.organization_id == Evaluation.organization_id)
-            & (MetricVersion.id == Evaluation.metric_version_id),
+            (MetricVersion.organization_id == EffectiveEvaluation.organization_id)
+            & (MetricVersion.id == EffectiveEvaluation.metric_version_id),
         )
-        .where(Evaluation.organization_id == TestResult.organization_id, Evaluation.result_id == TestResult.id)
-        .correlate(TestResult)
+        .where(
+            EffectiveEvaluation.organization_id == EffectiveResult.organization_id,
+            EffectiveEvaluation.result_id == EffectiveResult.id,
+        )
+        .correlate(EffectiveResult)
         .scalar_subquery()
     )

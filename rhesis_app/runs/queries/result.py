@@ -13,9 +13,10 @@ from rhesis_app.kernel.paging import PageRequest, keyset
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.registry import Registry
 from rhesis_app.kernel.scope import Scope
-from rhesis_app.runs.models import TestResult, TestRun
+from rhesis_app.runs.models import EffectiveResult, TestRun
 from rhesis_app.runs.queries.json_rows import SHOWN, evaluations_of_result
 from rhesis_app.runs.queries.results import ResultFilter, key_of, matching_results, order_of
+from rhesis_app.runs.queries.reviews import ReviewView, review_view, reviews_of_result
 from rhesis_app.runs.queries.wording import ScoreScale, scale_of, words_of
 
 
@@ -23,6 +24,7 @@ from rhesis_app.runs.queries.wording import ScoreScale, scale_of, words_of
 class EvaluationView:
     """One metric's word on this result; `rule` is read after "needs", `scale` draws the score."""
 
+    id: UUID
     metric: str
     metric_id: UUID
     evaluator: str
@@ -30,6 +32,7 @@ class EvaluationView:
     required: bool
     applicable: bool
     verdict: str
+    automated_verdict: str
     score: float | None
     label: str | None
     reason: str
@@ -61,6 +64,8 @@ class ResultView:
     requirement_id: UUID | None
     requirement: str | None
     outcome: str
+    automated_outcome: str
+    is_reviewed: bool
     error_code: str | None
     error_detail: str | None
     attempts: int
@@ -79,6 +84,13 @@ class ResultView:
     tokens_out: int | None
     created_at: datetime
     evaluations: tuple[EvaluationView, ...]
+    reviews: tuple[ReviewView, ...]
+    can_review: bool
+
+    @property
+    def reviewable(self) -> tuple[tuple[str, str], ...]:
+        """What a review may be about besides the whole: evaluations that apply, as (id, metric)."""
+        return tuple((str(one.id), one.metric) for one in self.evaluations if one.applicable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,22 +110,30 @@ def view_result(scope: Scope, registry: Registry, result_id: UUID) -> ResultView
             *(TestSet.name.label("test_set"), Requirement.name.label("requirement")),
             *(version.prompt, version.expected, version.messages, version.context.label("reference_context")),
             version.facts.label("metadata"),
-            *(getattr(TestResult, name) for name in _KEPT),
+            *(getattr(EffectiveResult, name) for name in _KEPT),
             evaluations_of_result(SHOWN).label("evaluations"),
+            reviews_of_result().label("reviews"),
         )
-        .join(TestResult, and_(TestResult.organization_id == TestRun.organization_id, TestResult.run_id == TestRun.id))
+        .join(
+            EffectiveResult,
+            and_(EffectiveResult.organization_id == TestRun.organization_id, EffectiveResult.run_id == TestRun.id),
+        )
         .join(
             version,
-            and_(version.organization_id == TestResult.organization_id, version.id == TestResult.test_version_id),
+            and_(
+                version.organization_id == EffectiveResult.organization_id,
+                version.id == EffectiveResult.test_version_id,
+            ),
         )
         .join(TestSet, and_(TestSet.organization_id == TestRun.organization_id, TestSet.id == TestRun.test_set_id))
         .outerjoin(
             Requirement,
             and_(
-                Requirement.organization_id == TestResult.organization_id, Requirement.id == TestResult.requirement_id
+                Requirement.organization_id == EffectiveResult.organization_id,
+                Requirement.id == EffectiveResult.requirement_id,
             ),
         )
-        .where(TestResult.id == result_id)
+        .where(EffectiveResult.id == result_id)
     )
     row = scope.session.execute(query).one_or_none()
     if row is None:
@@ -121,12 +141,17 @@ def view_result(scope: Scope, registry: Registry, result_id: UUID) -> ResultView
     scope.require(Permission.RUN_READ, project=row.project_id)
     found: dict[str, Any] = row._asdict()
     found |= {name: tuple(found[name]) for name in ("messages", "reference_context", "context", "tool_calls")}
-    evaluations = tuple(_evaluation(registry, one) for one in found.pop("evaluations"))
-    return ResultView(evaluations=evaluations, **found)
+    return ResultView(
+        evaluations=tuple(_evaluation(registry, one) for one in found.pop("evaluations")),
+        reviews=tuple(review_view(one) for one in found.pop("reviews")),
+        can_review=row.outcome != "error" and scope.may(Permission.REVIEW_WRITE, project=row.project_id),
+        **found,
+    )
 
 
 _KEPT = (
     *("id", "test_id", "position", "trial", "requirement_id", "outcome", "error_code", "error_detail", "attempts"),
+    *("automated_outcome", "is_reviewed"),
     *("request", "response", "output", "context", "tool_calls", "latency_ms", "tokens_in", "tokens_out", "created_at"),
 )
 
@@ -147,5 +172,5 @@ def _evaluation(registry: Registry, found: dict[str, Any]) -> EvaluationView:
     return EvaluationView(
         rule=words_of(rule, registry.evaluators.get(evaluator)),
         scale=scale_of(rule, evaluator, registry),
-        **{**found, "metric_id": UUID(found["metric_id"])},
+        **{**found, "id": UUID(found["id"]), "metric_id": UUID(found["metric_id"])},
     )

@@ -12,23 +12,28 @@ from rhesis_app.authoring.models import MetricVersion, Requirement, TestVersion
 from rhesis_app.authoring.queries.narrowing import total_of
 from rhesis_app.kernel.paging import By, Page, PageRequest, keyset, page_of
 from rhesis_app.kernel.scope import Scope
-from rhesis_app.runs.models import Evaluation, TestResult, TestRun
+from rhesis_app.runs.models import EffectiveEvaluation, EffectiveResult, TestRun
 from rhesis_app.runs.queries.json_rows import LISTED, evaluations_of_result
 from rhesis_app.runs.queries.runs import one_run
 
 _RANKS = {"failed": 0, "error": 1, "unscored": 2, "passed": 3}
-RANK = case(_RANKS, value=TestResult.outcome, else_=4)
+RANK = case(_RANKS, value=EffectiveResult.outcome, else_=4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationRow:
-    """What one metric said of one result. Not `applicable`: the result was decided without it."""
+    """What one metric said of one result. Not `applicable`: the result was decided without it.
 
+    `verdict` is the effective one: a person's where the evaluation was reviewed, else `automated_verdict`.
+    """
+
+    id: UUID
     metric: str
     metric_id: UUID
     required: bool
     applicable: bool
     verdict: str
+    automated_verdict: str
     score: float | None
     label: str | None
     reason: str
@@ -36,7 +41,10 @@ class EvaluationRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultRow:
-    """One result in a list; `position` counts from 1 within the test set."""
+    """One result in a list; `position` counts from 1 within the test set.
+
+    `outcome` is the effective one, with what people said of the result; `automated_outcome` is what the metrics found.
+    """
 
     id: UUID
     test_id: UUID
@@ -45,6 +53,8 @@ class ResultRow:
     requirement_id: UUID | None
     requirement: str | None
     outcome: str
+    automated_outcome: str
+    is_reviewed: bool
     error_code: str | None
     error_detail: str | None
     prompt: str
@@ -60,6 +70,8 @@ class ResultRow:
         """In a line, what decided: the first required metric that failed or could not tell, or the endpoint's error."""
         if self.outcome == "error":
             return self.error_detail or self.error_code or ""
+        if self.is_reviewed and self.outcome != self.automated_outcome:
+            return "A person's review."
         wanted = {"failed": ("failed",), "unscored": ("error", "unscored")}.get(self.outcome, ())
         decided = [one for one in self.evaluations if one.required and one.verdict in wanted]
         decided.sort(key=lambda one: (not one.applicable, wanted.index(one.verdict)))
@@ -103,15 +115,19 @@ def matching_results(scope: Scope, run_id: UUID, chosen: ResultFilter) -> Select
     """Keys of the results that `chosen` lets through: only what sorting needs, so that no text is read for nothing."""
     query = (
         scope.select(
-            *(TestRun.id, TestResult.id.label("result_id"), TestResult.position, TestResult.trial, RANK.label("rank")),
+            *(TestRun.id, EffectiveResult.id.label("result_id"), RANK.label("rank")),
+            *(EffectiveResult.position, EffectiveResult.trial),
         )
-        .join(TestResult, and_(TestResult.organization_id == TestRun.organization_id, TestResult.run_id == TestRun.id))
+        .join(
+            EffectiveResult,
+            and_(EffectiveResult.organization_id == TestRun.organization_id, EffectiveResult.run_id == TestRun.id),
+        )
         .where(TestRun.id == run_id)
     )
     if chosen.outcome:
-        query = query.where(TestResult.outcome == chosen.outcome)
+        query = query.where(EffectiveResult.outcome == chosen.outcome)
     if chosen.requirement_id:
-        query = query.where(TestResult.requirement_id == chosen.requirement_id)
+        query = query.where(EffectiveResult.requirement_id == chosen.requirement_id)
     if chosen.metric_id:
         query = query.where(_failed_on(chosen.metric_id))
     if chosen.q:
@@ -122,33 +138,39 @@ def matching_results(scope: Scope, run_id: UUID, chosen: ResultFilter) -> Select
 def order_of(chosen: ResultFilter) -> list[By]:
     """The order of a list; a filter by outcome leaves the rank constant, so that the index gives the order."""
     if chosen.newest_first:
-        return [By(TestResult.id, descending=True)]
-    places = [By(TestResult.position), By(TestResult.trial)]
+        return [By(EffectiveResult.id, descending=True)]
+    places = [By(EffectiveResult.position), By(EffectiveResult.trial)]
     return places if chosen.outcome else [By(RANK), *places]
+
+
+_LISTED = (
+    *("id", "test_id", "position", "trial", "requirement_id", "outcome", "automated_outcome", "is_reviewed"),
+    *("error_code", "error_detail", "latency_ms", "attempts", "created_at"),
+)
 
 
 def _rows(scope: Scope, keys: Any, chosen: ResultFilter, request: PageRequest) -> Select[Any]:
     backward = request.backward
-    texts = (TestVersion.prompt, TestVersion.expected, TestResult.output)
+    texts = (TestVersion.prompt, TestVersion.expected, EffectiveResult.output)
     query = (
         scope.select(
-            *(TestResult.id, TestResult.test_id, TestResult.position, TestResult.trial, TestResult.requirement_id),
-            *(TestResult.outcome, TestResult.error_code, TestResult.error_detail, TestResult.latency_ms),
-            *(TestResult.attempts, TestResult.created_at, Requirement.name.label("requirement")),
+            *(getattr(EffectiveResult, name) for name in _LISTED),
+            Requirement.name.label("requirement"),
             *(_clipped(column, chosen.clip) for column in texts),
             evaluations_of_result(LISTED).label("evaluations"),
         )
-        .join(keys, keys.c.result_id == TestResult.id)
+        .join(keys, keys.c.result_id == EffectiveResult.id)
         .join(TestVersion, _tested())
         .outerjoin(
             Requirement,
             and_(
-                Requirement.organization_id == TestResult.organization_id, Requirement.id == TestResult.requirement_id
+                Requirement.organization_id == EffectiveResult.organization_id,
+                Requirement.id == EffectiveResult.requirement_id,
             ),
         )
     )
     if chosen.newest_first:
-        return query.order_by(TestResult.id.asc() if backward else TestResult.id.desc())
+        return query.order_by(EffectiveResult.id.asc() if backward else EffectiveResult.id.desc())
     places = (keys.c.rank, keys.c.position, keys.c.trial)
     return query.order_by(*(column.desc() if backward else column.asc() for column in places))
 
@@ -158,22 +180,25 @@ def _clipped(column: InstrumentedAttribute[Any], clip: int | None) -> Any:
 
 
 def _tested() -> Any:
-    return and_(TestVersion.organization_id == TestResult.organization_id, TestVersion.id == TestResult.test_version_id)
+    return and_(
+        TestVersion.organization_id == EffectiveResult.organization_id,
+        TestVersion.id == EffectiveResult.test_version_id,
+    )
 
 
 def _failed_on(metric_id: UUID) -> Any:
     return exists().where(
-        Evaluation.organization_id == TestResult.organization_id,
-        Evaluation.result_id == TestResult.id,
-        Evaluation.verdict == "failed",
-        MetricVersion.organization_id == Evaluation.organization_id,
-        MetricVersion.id == Evaluation.metric_version_id,
+        EffectiveEvaluation.organization_id == EffectiveResult.organization_id,
+        EffectiveEvaluation.result_id == EffectiveResult.id,
+        EffectiveEvaluation.verdict == "failed",
+        MetricVersion.organization_id == EffectiveEvaluation.organization_id,
+        MetricVersion.id == EffectiveEvaluation.metric_version_id,
         MetricVersion.metric_id == metric_id,
     )
 
 
 def _mentions(q: str) -> Any:
-    columns = (TestVersion.prompt, TestVersion.expected, TestResult.output)
+    columns = (TestVersion.prompt, TestVersion.expected, EffectiveResult.output)
     return or_(*(column.icontains(q, autoescape=True) for column in columns))
 
 
@@ -192,10 +217,15 @@ def _view(row: Any) -> ResultRow:
 
 
 def _evaluation(found: dict[str, Any]) -> EvaluationRow:
-    return EvaluationRow(**{**found, "metric_id": UUID(found["metric_id"])})
+    return EvaluationRow(**{**found, "id": UUID(found["id"]), "metric_id": UUID(found["metric_id"])})
+
+
+def _figure(score: float) -> str:
+    """Three digits behind the point of a share are enough, and one of what is measured in large numbers."""
+    return f"{round(score, 3 if abs(score) < 10 else 1):,.12g}"
 
 
 def _sentence(one: EvaluationRow) -> str:
-    measured = one.label or ("" if one.score is None or one.score in {0, 1} else f"{one.score:g}")
+    measured = one.label or ("" if one.score is None or one.score in {0, 1} else _figure(one.score))
     head = f"{one.metric} {measured}".rstrip()
     return f"{head}: {one.reason}" if one.reason else head

@@ -5,15 +5,18 @@ from uuid import UUID
 from rhesis_app.kernel.registry import Registry
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.projects.queries import get_project
+from rhesis_app.runs.queries.breakdown import by_metric, by_requirement
+from rhesis_app.runs.queries.finding import finding_of, left_out_of
 from rhesis_app.runs.queries.runs import view_run
+from rhesis_app.runs.queries.views import PassRate
 from rhesis_app.runs.queries.wording import words_of
-from rhesis_app.sdk import MetricSnapshot, Rate, RunSummary
+from rhesis_app.sdk import MetricSnapshot, PartRate, Rate, RunSummary
 
 
 def run_summary(scope: Scope, registry: Registry, run_id: UUID, *, url: str | None = None) -> RunSummary:
     """The summary of a run with the metrics it froze; NotFound for strangers."""
     run = view_run(scope, run_id)
-    rate = run.pass_rate
+    requirements = by_requirement(scope, run_id)
     return RunSummary(
         run_id=str(run.id),
         number=run.number,
@@ -24,9 +27,7 @@ def run_summary(scope: Scope, registry: Registry, run_id: UUID, *, url: str | No
         status=run.status,
         outcome=run.outcome,
         totals=run.totals,
-        pass_rate=Rate(
-            value=rate.value, low=rate.low, high=rate.high, passed=rate.passed, n=rate.n, excluded=rate.excluded
-        ),
+        pass_rate=_rate(run.pass_rate),
         metrics=tuple(
             MetricSnapshot(
                 name=metric.name,
@@ -40,4 +41,14 @@ def run_summary(scope: Scope, registry: Registry, run_id: UUID, *, url: str | No
         started_at=run.started_at,
         finished_at=run.finished_at,
         url=url,
+        finding=finding_of(run, requirements),
+        left_out=left_out_of(run),
+        by_requirement=tuple(
+            PartRate(name=one.name or "Without a requirement", rate=_rate(one.rate)) for one in requirements
+        ),
+        by_metric=tuple(PartRate(name=one.name, rate=_rate(one.rate)) for one in by_metric(scope, run_id)),
     )
+
+
+def _rate(rate: PassRate) -> Rate:
+    return Rate(value=rate.value, low=rate.low, high=rate.high, passed=rate.passed, n=rate.n, excluded=rate.excluded)

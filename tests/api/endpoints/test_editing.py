@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 
 from rhesis_app.endpoints.models import Endpoint
+from rhesis_app.endpoints.rules import MAX_CONCURRENCY, TIMEOUT_S
 from rhesis_app.projects.actions import create_project
 from rhesis_app.projects.queries import ProjectView
 from rhesis_app.tenancy.models import AuditEntry
@@ -156,6 +157,7 @@ def test_an_unknown_id_is_not_found(alice: Person) -> None:
         ("timeout_s", 0, "timeout_s"),
         ("timeout_s", 601, "timeout_s"),
         ("max_concurrency", 0, "max_concurrency"),
+        ("max_concurrency", MAX_CONCURRENCY[1] + 1, "max_concurrency"),
         ("project_id", "x", "project_id"),
         ("surprise", 1, "surprise"),
     ],
@@ -167,6 +169,13 @@ def test_bad_input_is_named_at_its_field_and_nothing_is_written(
     assert answer.status_code == 422
     assert list(answer.json["errors"]) == [at]
     assert alice.count(Endpoint) == 0
+
+
+def test_the_bounds_are_the_same_at_the_door_and_in_the_table(alice: Person, body: dict[str, Any]) -> None:
+    for end in (0, 1):
+        edge = {"name": f"edge {end}", "timeout_s": TIMEOUT_S[end], "max_concurrency": MAX_CONCURRENCY[end]}
+        answer = alice.api.post("/endpoints", {**body, **edge})
+        assert (answer.status_code, answer.json["max_concurrency"]) == (201, MAX_CONCURRENCY[end])
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 from rhesis_app.authoring.models import ImportSession, Requirement, Test, TestSet, TestSetVersion
 from rhesis_app.projects.queries import ProjectView
 from rhesis_app.tenancy.models import AuditEntry
+from tests.background import do_jobs
 from tests.people import Person
 
 NOWHERE = "00000000-0000-7000-8000-000000000000"
@@ -30,6 +31,16 @@ def upload(
 ) -> TestResponse:
     form = {"project_id": str(project.id), "file": (io.BytesIO(content), name), **more}
     return person.api.post("/imports", data=form)
+
+
+def test_what_is_no_form_or_says_something_twice_is_refused(alice: Person, project: ProjectView) -> None:
+    as_json = alice.api.post("/imports", {"project_id": str(project.id)})
+    assert (as_json.status_code, as_json.json["detail"]) == (415, "Send the body as multipart/form-data.")
+    two_files = upload(alice, project, file=[(io.BytesIO(TABLE), "a.csv"), (io.BytesIO(TABLE), "b.csv")])
+    assert (two_files.status_code, two_files.json["errors"]) == (422, {"file": ["Give this once."]})
+    two_names = upload(alice, project, test_set_name=["one", "two"])
+    assert (two_names.status_code, list(two_names.json["errors"])) == (422, ["test_set_name"])
+    assert alice.count(ImportSession) == 0
 
 
 def nothing_written(person: Person) -> bool:
@@ -249,3 +260,19 @@ def test_every_step_is_in_the_audit_log(alice: Person, project: ProjectView) -> 
     alice.api.post(f"{path}/confirm")
     for action in ("start", "update", "confirm"):
         assert alice.count(AuditEntry, action=f"import.{action}") == 1
+
+
+def test_a_worker_confirms_what_is_large(alice: Person, bob: Person, project: ProjectView) -> None:
+    view = upload(alice, project).json
+    path = f"/imports/{view['id']}/job"
+    assert bob.api.post(path).status_code == 403
+    answer = alice.api.post(path)
+    assert answer.status_code == 202
+    assert answer.headers["Location"] == f"/api/v1/jobs/{answer.json['id']}"
+    assert (answer.json["title"], answer.json["subject_id"]) == ("Import", view["id"])
+    assert alice.api.post(path).json["id"] == answer.json["id"]
+    assert alice.api.patch(f"/imports/{view['id']}", {"test_set_name": "Other"}).status_code == 409
+    do_jobs(alice)
+    assert alice.api.get(f"/jobs/{answer.json['id']}?wait=5").json["status"] == "done"
+    assert alice.api.get(f"/imports/{view['id']}").json["test_set_id"]
+    assert alice.api.post(path).status_code == 409

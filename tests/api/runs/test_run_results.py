@@ -38,12 +38,14 @@ def test_a_row_has_the_shape_that_scripts_rely_on(alice: Person, made: MadeRun) 
     assert wanted <= row.keys()
     assert (row["id"], row["trial"], row["outcome"], row["error_code"]) == (str(made.result_ids[1]), 1, "failed", None)
     (evaluation,) = row["evaluations"]
+    assert evaluation.pop("id")
     assert evaluation == {
         "metric": "Contains the answer",
         "metric_id": str(made.metric_ids["Contains the answer"]),
         "required": True,
         "applicable": True,
         "verdict": "failed",
+        "automated_verdict": "failed",
         "score": 0,
         "label": None,
         "reason": "“On its way” is not in the answer.",

@@ -1,9 +1,6 @@
 """nginx.conf and the gunicorn configuration as they are, in front of an application that says what reached it."""
 
-import http.client
 import json
-import shutil
-import socket
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -12,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from rhesis_app.infra.supervise import ChildSpec, Supervisor, program
+from tests.nginx import ROOT, Front, free_port, nginx_command, require_nginx
 
-NGINX = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/opt/homebrew/bin:/usr/local/bin")
-pytestmark = [pytest.mark.integration, pytest.mark.skipif(NGINX is None, reason="nginx is not installed")]
-ROOT = Path(__file__).parents[3]
+pytestmark = pytest.mark.integration
 
 ECHO = """
 import json
@@ -38,38 +34,10 @@ app = App()
 """
 
 
-def free_port() -> int:
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        return int(trial.getsockname()[1])
-
-
-class Front:
-    """Asks one server; each answer is (status, headers, body)."""
-
-    def __init__(self, port: int) -> None:
-        self.port = port
-
-    def ask(
-        self, path: str, headers: dict[str, str] | None = None, body: bytes | None = None
-    ) -> tuple[int, dict[str, str], bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        try:
-            connection.request("POST" if body is not None else "GET", path, body=body, headers=headers or {})
-            answer = connection.getresponse()
-            return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
-        finally:
-            connection.close()
-
-    def seen(self, path: str, headers: dict[str, str] | None = None) -> dict[str, str]:
-        seen: dict[str, str] = json.loads(self.ask(path, headers)[2])
-        return seen
-
-    def answers(self) -> bool:
-        try:
-            return self.ask("/")[0] == 200
-        except OSError:
-            return False
+def seen(front: Front, path: str, headers: dict[str, str] | None = None) -> dict[str, str]:
+    """What reached the application."""
+    found: dict[str, str] = json.loads(front.ask(path, headers)[2])
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -83,18 +51,14 @@ def folder() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def ports(folder: Path) -> Iterator[tuple[int, int]]:
     """gunicorn's and nginx's, both running."""
+    require_nginx()
     (folder / "echo_app.py").write_text(ECHO)
     behind, front = free_port(), free_port()
-    text = (ROOT / "nginx.conf").read_text()
-    for old, new in (("127.0.0.1:8080", f"127.0.0.1:{behind}"), ("listen 8088;", f"listen 127.0.0.1:{front};")):
-        assert text.count(f"server {old}" if ":" in old else old) == 1
-        text = text.replace(old, new)
-    (folder / "nginx.conf").write_text(text)
     web = [sys.executable, "-m", "gunicorn", "-c", "python:rhesis_app.infra.gunicorn_conf", "echo_app:app"]
     env = {"PYTHONPATH": f"{folder}:{ROOT}", "RHESIS_BIND": f"127.0.0.1:{behind}", "RHESIS_WEB_WORKERS": "1"}
     supervisor = Supervisor(grace_s=5)
     supervisor.add(ChildSpec("web", program(web, env)))
-    supervisor.add(ChildSpec("nginx", program([str(NGINX), "-p", str(folder), "-c", str(folder / "nginx.conf")])))
+    supervisor.add(ChildSpec("nginx", program(nginx_command(folder, behind=behind, front=front))))
     with supervisor:
         while not (Front(front).answers() and supervisor.watch(0.02)):
             assert supervisor.watch(0.02)
@@ -123,18 +87,18 @@ CLAIMS = {
 
 
 def test_what_a_client_claims_about_itself_is_dropped(nginx: Front) -> None:
-    seen = nginx.seen("/", CLAIMS | {"Host": "rhesis.example:8443"})
-    assert seen["HTTP_X_FORWARDED_FOR"] == "127.0.0.1"
-    assert seen["HTTP_X_FORWARDED_PROTO"] == "http"
-    assert seen["HTTP_X_FORWARDED_HOST"] == seen["HTTP_HOST"] == "rhesis.example:8443"
-    assert not {"HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_X_FORWARDED_PREFIX"} & set(seen)
+    found = seen(nginx, "/", CLAIMS | {"Host": "rhesis.example:8443"})
+    assert found["HTTP_X_FORWARDED_FOR"] == "127.0.0.1"
+    assert found["HTTP_X_FORWARDED_PROTO"] == "http"
+    assert found["HTTP_X_FORWARDED_HOST"] == found["HTTP_HOST"] == "rhesis.example:8443"
+    assert not {"HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_X_FORWARDED_PREFIX"} & set(found)
 
 
 def test_gunicorn_alone_believes_nobody_about_the_scheme(gunicorn: Front) -> None:
-    seen = gunicorn.seen("/", {"X-Forwarded-Proto": "https", "SCRIPT_NAME": "/evil", "X_Forwarded_For": "6.6.6.6"})
-    assert seen["wsgi.url_scheme"] == "http"
-    assert seen["SCRIPT_NAME"] == ""
-    assert "HTTP_X_FORWARDED_FOR" not in seen
+    found = seen(gunicorn, "/", {"X-Forwarded-Proto": "https", "SCRIPT_NAME": "/evil", "X_Forwarded_For": "6.6.6.6"})
+    assert found["wsgi.url_scheme"] == "http"
+    assert found["SCRIPT_NAME"] == ""
+    assert "HTTP_X_FORWARDED_FOR" not in found
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/metrics/", "//metrics", "/%6detrics", "/x/../metrics", "/metrics?a=1"])
@@ -184,4 +148,4 @@ def test_an_address_line_past_the_limit_is_refused(gunicorn: Front, nginx: Front
 
 
 def test_each_worker_is_told_that_it_was_forked(gunicorn: Front) -> None:
-    assert str(gunicorn.seen("/")["forks"]) == "1"
+    assert str(seen(gunicorn, "/")["forks"]) == "1"

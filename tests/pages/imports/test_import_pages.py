@@ -1,12 +1,16 @@
 """Pages of imports: choose a file, look at what it becomes, confirm; all of it without script."""
 
 import io
+import re
 from typing import Any
 
+import pytest
 from werkzeug.test import TestResponse
 
+from rhesis_app.authoring.actions import imports as actions
 from rhesis_app.authoring.models import Test, TestSet
 from rhesis_app.projects.queries import ProjectView
+from tests.background import do_jobs
 from tests.people import Person
 
 TABLE = b"Question,Answer,topic\nWhere?,There,a\n,nobody,b\n"
@@ -92,3 +96,56 @@ def test_an_import_of_another_project_is_not_found(alice: Person, project: Proje
     other = alice.api.post("/projects", {"name": "Other"}).json
     here = upload(alice, project).headers["Location"]
     assert alice.web.get(here.replace(project.slug, other["slug"])).status_code == 404
+
+
+def many(count: int) -> bytes:
+    return b"prompt,expected\n" + b"".join(b"Question %d?,Answer %d\n" % (n, n) for n in range(count))
+
+
+def test_a_large_file_is_taken_over_in_the_background(
+    alice: Person, project: ProjectView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(actions, "IN_BACKGROUND", 3)
+    here = upload(alice, project, many(4)).headers["Location"]
+    assert alice.web.post(here, {"test_set_name": "Large", "then": "confirm"}).headers["Location"] == here
+    page = alice.web.get(here).text
+    assert "Waiting for a worker" in page
+    watching = re.findall(r'hx-get="([^"]+)"', page)[0].replace("&amp;", "&")
+    assert alice.web.get(watching).status_code == 204
+    assert alice.web.post(here, {"test_set_name": "Other", "then": "look"}).status_code == 409
+    assert alice.count(Test) == 0
+    do_jobs(alice)
+    done = alice.web.get(watching, headers={"HX-Request": "true"})
+    assert done.headers["HX-Redirect"] == here
+    assert alice.web.get(here).headers["Location"].startswith("/p/support-copilot/test-sets/")
+    assert alice.count(Test) == 4
+
+
+def test_why_a_large_import_failed_stands_on_its_page(
+    alice: Person, project: ProjectView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(actions, "IN_BACKGROUND", 3)
+    here = upload(alice, project, many(4)).headers["Location"]
+    alice.web.post(here, {"test_set_name": "Large", "then": "confirm"})
+    alice.api.post("/test-sets", {"project_id": str(project.id), "name": "Large"})
+    do_jobs(alice)
+    assert alice.count(Test) == 0
+    page = alice.web.get(here).text
+    assert "There is a test set “Large” already." in page
+    alice.web.post(here, {"test_set_name": "Larger", "then": "confirm"})
+    do_jobs(alice)
+    assert alice.count(Test) == 4
+
+
+def test_a_cancelled_import_makes_nothing_and_can_be_asked_for_again(
+    alice: Person, project: ProjectView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(actions, "IN_BACKGROUND", 3)
+    here = upload(alice, project, many(4)).headers["Location"]
+    alice.web.post(here, {"test_set_name": "Large", "then": "confirm"})
+    job = alice.api.get("/jobs?kind=imports.confirm").json[0]
+    assert alice.web.post(f"/settings/jobs/{job['id']}/cancel").status_code == 303
+    assert "Import 4 tests" in alice.web.get(here).text
+    assert alice.web.post(here, {"test_set_name": "Large", "then": "confirm"}).status_code == 303
+    assert do_jobs(alice) == 1
+    assert alice.count(Test) == 4

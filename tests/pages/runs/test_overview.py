@@ -71,5 +71,6 @@ def test_a_demo_can_be_removed_from_its_overview(alice: Person, project: Project
     with alice.scope() as scope, scope.atomic() as session:
         session.execute(update(Organization).values(settings={"demo": True}))
     page = overview(alice)
-    assert page.count('<form method="post" action="/demo/remove"') == 2
+    assert page.count('<form method="post" action="/demo/remove"') == 1, "in the dialog that asks first"
+    assert 'commandfor="d-remove-demo" command="show-modal"' in page
     assert page.count('name="csrf_token"') >= 2

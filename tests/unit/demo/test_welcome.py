@@ -1,5 +1,6 @@
 """What `up` gets for the demonstration: a chatbot, an open address, and a port that stays."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from rhesis_app.demo.actions.credentials import chatbot_port, fix_port, forget_credentials
@@ -36,7 +37,9 @@ def test_the_port_is_chosen_once(tmp_path: Path) -> None:
 def test_a_removed_demonstration_does_not_come_back(tmp_path: Path) -> None:
     fix_port(tmp_path, 8799)
     forget_credentials(tmp_path)
-    made = with_demo(options_of(tmp_path))
+    said: list[str] = []
+    made = with_demo(replace(options_of(tmp_path), say=said.append))
+    assert "delete demo.json" in said[0]
     assert made.extra_children == ()
     assert "RHESIS_ALLOW_TARGETS" not in made.environment
     assert made.after_ready is not None

@@ -76,6 +76,10 @@ def test_local_targets_are_this_machine_and_private_networks(address, verdict):
         ("CHAT.internal.", "chat.internal", "10.0.0.1", 8080, OPEN),
         ("chat.internal:8080", "other.internal", "10.0.0.1", 8080, CLOSED),
         ("10.0.0.0/8", "x", "::ffff:10.0.0.1", 80, OPEN),
+        ("[::ffff:a00:1]:80", "::ffff:a00:1", "::ffff:10.0.0.1", 80, OPEN),
+        ("[::ffff:7f00:1]:9000", "::ffff:7f00:1", "::ffff:127.0.0.1", 9000, OPEN),
+        ("[::ffff:7f00:1]:9000", "localhost", "::1", 9000, OPEN),
+        ("[::ffff:a00:1]:80", "::ffff:a00:2", "::ffff:10.0.0.2", 80, CLOSED),
     ],
 )
 def test_an_entry_opens_what_it_names(allow, host, address, port, verdict):

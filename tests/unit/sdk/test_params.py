@@ -169,7 +169,9 @@ def test_a_type_without_a_form_is_refused() -> None:
             "strict": st.booleans(),
             "mode": st.sampled_from(("soft", "hard")),
             "words": st.lists(st.sampled_from(("a", "b c", ""))),
-            "schema": st.dictionaries(st.sampled_from("abc"), st.none() | st.booleans() | st.integers() | st.just([])),
+            "schema": st.dictionaries(
+                st.sampled_from("abc"), st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.just([])
+            ),
         },
     )
 )

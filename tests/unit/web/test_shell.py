@@ -41,10 +41,13 @@ def test_outside_a_project_there_is_no_project_navigation() -> None:
     assert [entry.key for group in inside.groups for entry in group.entries] == [
         "overview",
         "runs",
+        "compare",
+        "reports",
         "requirements",
         "tests",
         "test_sets",
         "metrics",
+        "gates",
         "endpoints",
     ]
 

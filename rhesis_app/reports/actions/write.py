@@ -1,4 +1,4 @@
-"""Writing reports."""
+"""Letting a plugin write a run down."""
 
 import logging
 from typing import BinaryIO
@@ -6,6 +6,7 @@ from typing import BinaryIO
 from sqlalchemy.exc import SQLAlchemyError
 
 from rhesis_app.kernel.errors import AppError
+from rhesis_app.reports.rules import TooLarge
 from rhesis_app.sdk import ExporterSpec, RunReport
 
 _log = logging.getLogger(__name__)
@@ -22,8 +23,8 @@ def write_report(exporter: ExporterSpec, report: RunReport, file: BinaryIO) -> N
     """Let a plugin write the report into `file`, which stays open. Raises ExporterFailed when the plugin fails."""
     try:
         exporter.write(report, file)
-    except SQLAlchemyError:
-        raise  # the rows are read while they are written: that is the database's failure, not the plugin's
+    except (SQLAlchemyError, TooLarge):
+        raise  # the rows are read while they are written, and the file is ours: neither is the plugin's failure
     except Exception as error:
         _log.exception("the exporter %s failed", exporter.key)
         raise ExporterFailed(

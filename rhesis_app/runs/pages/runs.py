@@ -1,4 +1,4 @@
-"""Pages of runs: the list, a run and its results, starting one, the quick check."""
+"""Pages of runs: the list, one run, starting one, the quick check."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -7,7 +7,7 @@ from uuid import UUID
 
 from flask import Blueprint, Response, request, url_for
 
-from rhesis_app.kernel.errors import AppError, NotFound
+from rhesis_app.kernel.errors import AppError
 from rhesis_app.kernel.paging import PageRequest
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.projects.queries import ProjectView, project_by_slug
@@ -18,7 +18,6 @@ from rhesis_app.runs.actions.quick_check import start_quick_check
 from rhesis_app.runs.actions.start import start_run
 from rhesis_app.runs.queries.breakdown import by_metric
 from rhesis_app.runs.queries.preflight import RunChoices, preflight, run_choices
-from rhesis_app.runs.queries.result import neighbours, view_result
 from rhesis_app.runs.queries.results import ResultFilter, list_results
 from rhesis_app.runs.queries.run_page import RunPage, open_run_page
 from rhesis_app.runs.queries.runs import list_runs, view_run, view_run_by_number
@@ -32,7 +31,6 @@ from rhesis_app.web.scope import current_scope, runtime
 blueprint = Blueprint("runs", __name__)
 _FRESH = timedelta(seconds=3)
 _LIVE_ROWS = 25
-_FILTERS = ("outcome", "requirement", "metric", "q")
 
 
 @blueprint.get("/p/<slug>/runs")
@@ -48,7 +46,7 @@ def index(slug: str) -> Response:
         page=page,
         links=page_links(page),
         **_options(run_choices(scope, project.id), any_set="Every test set", any_endpoint="Every endpoint"),
-        **_filters(("status", "test_set", "endpoint")),
+        **forms.filter_links(("status", "test_set", "endpoint"), request.args),
         can_execute=scope.may(Permission.RUN_EXECUTE, project=project.id),
     )
 
@@ -78,11 +76,7 @@ def start(slug: str) -> Response:
 def show(slug: str, number: int) -> Response:
     """One run with its results."""
     project, page = _run_page(slug, number)
-    chosen = _chosen(page)
-    asked = page_request(limit=_LIVE_ROWS) if chosen.newest_first else page_request(cursor=request.args.get("cursor"))
-    results = list_results(current_scope(), page.run.id, asked, chosen)
-    links = (None, None) if chosen.newest_first else page_links(results)
-    return _page("show", project, links=links, **_parts(page, chosen, results))
+    return _page("show", project, **_parts(page))
 
 
 @blueprint.get("/p/<slug>/runs/<int:number>/progress")
@@ -92,11 +86,7 @@ def progress(slug: str, number: int) -> Response:
     project, page = _run_page(slug, number)
     if request.args.get("seen") == page.seen:
         return nothing_new()
-    chosen = _chosen(page)
-    results = list_results(current_scope(), page.run.id, PageRequest(limit=_LIVE_ROWS), chosen)
-    return render_fragment(
-        "runs/_run.html", project=project, links=(None, None), now=current_scope().now, **_parts(page, chosen, results)
-    )
+    return render_fragment("runs/_run.html", project=project, now=current_scope().now, **_parts(page))
 
 
 @blueprint.post("/p/<slug>/runs/<int:number>/cancel")
@@ -108,22 +98,6 @@ def cancel(slug: str, number: int) -> Response:
     cancel_run(scope, view_run_by_number(scope, project.id, number).id)
     say(f"Run #{number} is being cancelled: answers on the way are kept.")
     return go_to(url_for("runs.show", slug=slug, number=number))
-
-
-@blueprint.get("/p/<slug>/runs/<int:number>/results/<uuid:result_id>")
-@needs(Permission.RUN_READ)
-def result(slug: str, number: int, result_id: UUID) -> Response:
-    """One result as a page of its own."""
-    project, views = _result(slug, number, result_id)
-    return _page("result", project, is_docked=False, **views)
-
-
-@blueprint.get("/p/<slug>/runs/<int:number>/results/<uuid:result_id>/panel")
-@needs(Permission.RUN_READ)
-def result_panel(slug: str, number: int, result_id: UUID) -> Response:
-    """The same for the drawer beside the list."""
-    project, views = _result(slug, number, result_id)
-    return render_fragment("runs/_result.html", project=project, is_docked=True, now=current_scope().now, **views)
 
 
 @blueprint.get("/p/<slug>/quick-check")
@@ -153,35 +127,32 @@ def _run_page(slug: str, number: int) -> tuple[ProjectView, RunPage]:
 
 def _chosen(page: RunPage) -> ResultFilter:
     """The filters of the address; while the run goes on and nothing is filtered, the newest results come first."""
-    is_watched = not page.run.is_finished and not _kept(_FILTERS)
+    is_watched = not page.run.is_finished and not forms.kept_filters(forms.FILTERS, request.args)
     return forms.result_filter(request.args, newest_first=is_watched)
 
 
-def _parts(page: RunPage, chosen: ResultFilter, results: Any) -> dict[str, Any]:
+def _parts(page: RunPage) -> dict[str, Any]:
     scope, registry = current_scope(), runtime().registry
+    chosen = _chosen(page)
+    # a page that watches shows the newest or the first; one that stands still goes through all of them
+    is_still = not chosen.newest_first and "seen" not in request.args
+    asked = page_request(cursor=request.args.get("cursor")) if is_still else PageRequest(limit=_LIVE_ROWS)
+    results = list_results(scope, page.run.id, asked, chosen)
     return {
         "page": page,
         "run": page.run,
         "metrics": by_metric(scope, page.run.id),
         "chosen": chosen,
-        **_filters(_FILTERS),
-        "hidden": _kept(("outcome", "metric")),
+        **forms.filter_links(forms.FILTERS, request.args),
+        "hidden": forms.kept_filters(("outcome", "metric"), request.args),
         "requirement_options": [("", "Every requirement"), *_named(page)],
         "results": results,
+        "cursor": request.args.get("cursor"),
+        "links": page_links(results) if is_still else (None, None),
         "fresh_since": scope.now - _FRESH,
         "formats": list_formats(registry),
         "rules": rules_in_words(page.run, registry),
     }
-
-
-def _result(slug: str, number: int, result_id: UUID) -> tuple[ProjectView, dict[str, Any]]:
-    scope = current_scope()
-    project = project_by_slug(scope, slug)
-    found = view_result(scope, runtime().registry, result_id)
-    if (found.project_id, found.run_number) != (project.id, number):
-        raise NotFound("There is no such result in this run.")
-    beside = neighbours(scope, found, forms.result_filter(request.args))
-    return project, {"result": found, "beside": beside, **_filters(_FILTERS)}
 
 
 def _new_page(project: ProjectView, form: forms.RunForm, error: AppError | None = None) -> Response:
@@ -242,14 +213,3 @@ def _options(choices: RunChoices, any_set: str = "Choose a test set", any_endpoi
 def _named(page: RunPage) -> list[tuple[str, str]]:
     named = [(str(one.requirement_id), one.name) for one in page.requirements if one.name]
     return sorted(named, key=lambda pair: pair[1].casefold())
-
-
-def _filters(names: tuple[str, ...]) -> dict[str, Any]:
-    """`kept`: the filters of the address; `without`: for each of them the others, to take it away or to change it."""
-    kept = _kept(names)
-    return {"kept": kept, "without": {gone: {n: v for n, v in kept.items() if n != gone} for gone in names}}
-
-
-def _kept(names: tuple[str, ...]) -> dict[str, str]:
-    """The filters of this address, for the links and forms that keep them."""
-    return {name: value for name in names if (value := request.args.get(name, ""))}

@@ -1,0 +1,32 @@
+"""Background work of authoring: ids in, one action call."""
+
+from uuid import UUID
+
+from rhesis_app.authoring.actions.imports import CONFIRM, confirm_import
+from rhesis_app.infra.runtime import Runtime
+from rhesis_app.infra.stopping import stop_on_sigterm
+from rhesis_app.kernel.jobs import job
+from rhesis_app.kernel.permissions import Permission
+from rhesis_app.kernel.scope import Scope
+from rhesis_app.notifications.actions.background import Held, perform
+
+_MAY = frozenset(
+    {
+        Permission.PROJECT_READ,
+        Permission.REQUIREMENT_WRITE,
+        Permission.TEST_SET_READ,
+        Permission.TEST_SET_WRITE,
+        Permission.TEST_WRITE,
+    }
+)
+
+
+@job(CONFIRM, queue="jobs", permissions=_MAY, timeout_s=900, title="Import", cancel=Permission.TEST_SET_WRITE)
+def confirm(host: Runtime, scope: Scope, ids: dict[str, str]) -> None:
+    """Take a large upload over."""
+
+    def work(scope: Scope, held: Held) -> None:
+        with held.finishing(scope):
+            confirm_import(scope, held.subject_id, tick=held.tick)
+
+    perform(host, scope, UUID(ids["job_id"]), work, stop_on_sigterm())

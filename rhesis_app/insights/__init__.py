@@ -1,0 +1,1 @@
+"""Insights own what is concluded from runs: comparisons and gates."""

@@ -1,0 +1,323 @@
+"""Two runs side by side: matched by test and trial, counted in the database, tests in keyset pages."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, Subquery, and_, case, func, or_, select
+
+from rhesis_app.authoring.models import MetricVersion, Requirement
+from rhesis_app.insights.rules.changes import Change, Changes, Direction, changes_of, direction_of
+from rhesis_app.insights.rules.sentences import left_out_sentence, sentence_of
+from rhesis_app.kernel.errors import Invalid, NotFound
+from rhesis_app.kernel.scope import Scope
+from rhesis_app.runs.models import EffectiveEvaluation, EffectiveResult
+from rhesis_app.runs.queries.runs import view_runs
+from rhesis_app.runs.queries.views import PassRate, RunView
+from rhesis_app.scoring.stats import holm
+
+DECIDED = ("passed", "failed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """Candidate minus baseline as shares of 1, with a 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparedRun:
+    """One of the two runs, with its own rate over all its tests."""
+
+    id: UUID
+    number: int
+    test_set: str
+    test_set_version: int
+    endpoint: str
+    pass_rate: PassRate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparability:
+    """Whether like is compared. With `ok` false the outcomes stand under different metrics and are not compared."""
+
+    ok: bool
+    same_test_set_version: bool
+    same_endpoint: bool
+    metrics_only_in_baseline: tuple[str, ...]
+    metrics_only_in_candidate: tuple[str, ...]
+    undecided: int
+    edited: int
+    only_baseline: int
+    only_candidate: int
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartDifference:
+    """The difference in one requirement or by one metric; `p_value` is adjusted over all parts (Holm)."""
+
+    id: UUID | None
+    name: str | None
+    matched: int
+    fixed: int
+    broken: int
+    difference: Difference | None
+    p_value: float | None
+    direction: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Two runs of one project. `difference` and `p_value` are null where there is nothing to compare or to test."""
+
+    baseline: ComparedRun
+    candidate: ComparedRun
+    sentence: str
+    left_out: str
+    direction: str
+    matched: int
+    fixed: int
+    broken: int
+    still_passed: int
+    still_failed: int
+    difference: Difference | None
+    p_value: float | None
+    comparable: Comparability
+    by_requirement: tuple[PartDifference, ...]
+    by_metric: tuple[PartDifference, ...]
+
+
+def runs_to_compare(scope: Scope, baseline_id: UUID, candidate_id: UUID) -> tuple[RunView, RunView]:
+    """The two runs; NotFound for strangers."""
+    found = view_runs(scope, (baseline_id, candidate_id))
+    for name, run_id in (("baseline", baseline_id), ("candidate", candidate_id)):
+        if run_id not in found:
+            raise NotFound(f"There is no such run here ({name}).")
+    return found[baseline_id], found[candidate_id]
+
+
+def compare_runs(scope: Scope, baseline: RunView, candidate: RunView) -> Comparison:
+    """The comparison of two ended runs of one project. Invalid at the field where the two cannot be compared."""
+    _refuse_unlike(baseline, candidate)
+    counted = _counts(scope, baseline.id, candidate.id)
+    changes = changes_of(_sum(counts for _, _, counts in counted))
+    comparable = _comparability(baseline, candidate, changes)
+    names = f"#{baseline.number}", f"#{candidate.number}"
+    found = changes.statistics if comparable.ok else None
+    p_value = found.p_value if found else None
+    return Comparison(
+        baseline=_run(baseline),
+        candidate=_run(candidate),
+        sentence=sentence_of(changes, *names) if comparable.ok else comparable.note,
+        left_out=left_out_sentence(changes),
+        direction=str(direction_of(changes, p_value) if comparable.ok else Direction.UNCLEAR),
+        broken=changes.broken,
+        fixed=changes.fixed,
+        still_failed=changes.still_failed,
+        still_passed=changes.still_passed,
+        matched=changes.matched,
+        difference=_difference(changes) if comparable.ok else None,
+        p_value=p_value,
+        comparable=comparable,
+        by_requirement=_parts(counted) if comparable.ok else (),
+        by_metric=_parts(_metric_counts(scope, baseline.id, candidate.id)),
+    )
+
+
+def changes_between(scope: Scope, baseline_id: UUID, candidate_id: UUID) -> Changes:
+    """Tests by what became of them from one run to the other."""
+    return changes_of(_sum(counts for _, _, counts in _counts(scope, baseline_id, candidate_id)))
+
+
+def metrics_differ(baseline: RunView, candidate: RunView) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of the metrics that only one of the runs was judged by, in that version."""
+    first = {metric.version_id: metric.name for metric in baseline.metrics}
+    second = {metric.version_id: metric.name for metric in candidate.metrics}
+    return (
+        tuple(sorted(name for key, name in first.items() if key not in second)),
+        tuple(sorted(name for key, name in second.items() if key not in first)),
+    )
+
+
+def matched_results(scope: Scope, baseline_id: UUID, candidate_id: UUID) -> tuple[Subquery, Subquery, Any, Any]:
+    """The two runs' results, how they join, and what became of each test."""
+    a, b = _side(scope, baseline_id, "baseline"), _side(scope, candidate_id, "candidate")
+    joined = and_(a.c.test_id == b.c.test_id, a.c.trial == b.c.trial)
+    undecided = or_(a.c.outcome.not_in(DECIDED), b.c.outcome.not_in(DECIDED))
+    passed = a.c.outcome == "passed"
+    change = case(
+        (a.c.test_id.is_(None), Change.ONLY_CANDIDATE),
+        (b.c.test_id.is_(None), Change.ONLY_BASELINE),
+        (a.c.test_version_id != b.c.test_version_id, Change.EDITED),
+        (undecided, Change.UNDECIDED),
+        (and_(passed, b.c.outcome == "failed"), Change.BROKEN),
+        (and_(~passed, b.c.outcome == "passed"), Change.FIXED),
+        (passed, Change.STILL_PASSED),
+        else_=Change.STILL_FAILED,
+    )
+    return a, b, joined, change
+
+
+def _side(scope: Scope, run_id: UUID, name: str) -> Subquery:
+    return (
+        scope.select(
+            *(EffectiveResult.test_id, EffectiveResult.trial, EffectiveResult.test_version_id, EffectiveResult.id),
+            *(EffectiveResult.outcome, EffectiveResult.requirement_id, EffectiveResult.position),
+        )
+        .where(EffectiveResult.run_id == run_id)
+        .subquery(name)
+    )
+
+
+Counted = Sequence[tuple[UUID | None, str | None, Mapping[str, int]]]
+
+
+def _counts(scope: Scope, baseline_id: UUID, candidate_id: UUID) -> Counted:
+    """Per requirement the tests by what became of them, in one statement."""
+    a, b, joined, change = matched_results(scope, baseline_id, candidate_id)
+    requirement = func.coalesce(b.c.requirement_id, a.c.requirement_id)
+    counted = (
+        select(requirement.label("part"), change.label("change"), func.count().label("count"))
+        .select_from(a.join(b, joined, full=True))
+        .group_by(requirement, change)
+        .subquery("counted")
+    )
+    named = scope.select(Requirement.id, Requirement.name).subquery("named")
+    query: Select[Any] = select(counted.c.part, named.c.name, counted.c.change, counted.c.count).select_from(
+        counted.outerjoin(named, named.c.id == counted.c.part)
+    )
+    return _grouped(scope.session.execute(query).all())
+
+
+def _metric_counts(scope: Scope, baseline_id: UUID, candidate_id: UUID) -> Counted:
+    """Per metric version that both runs were judged by, the tests by what became of its verdict."""
+    a, b = (_judged(scope, run_id, name) for run_id, name in ((baseline_id, "was_judged"), (candidate_id, "is_judged")))
+    passed = a.c.verdict == "passed"
+    change = case(
+        (or_(a.c.verdict.not_in(DECIDED), b.c.verdict.not_in(DECIDED)), Change.UNDECIDED),
+        (and_(passed, b.c.verdict == "failed"), Change.BROKEN),
+        (and_(~passed, b.c.verdict == "passed"), Change.FIXED),
+        (passed, Change.STILL_PASSED),
+        else_=Change.STILL_FAILED,
+    )
+    same = and_(
+        a.c.metric_version_id == b.c.metric_version_id,
+        a.c.test_version_id == b.c.test_version_id,
+        a.c.trial == b.c.trial,
+    )
+    counted = (
+        select(a.c.metric_version_id.label("part"), change.label("change"), func.count().label("count"))
+        .select_from(a.join(b, same))
+        .group_by(a.c.metric_version_id, change)
+        .subquery("counted")
+    )
+    named = scope.select(MetricVersion.id, MetricVersion.metric_id, MetricVersion.name).subquery("named")
+    query: Select[Any] = select(named.c.metric_id, named.c.name, counted.c.change, counted.c.count).select_from(
+        counted.join(named, named.c.id == counted.c.part)
+    )
+    return _grouped(scope.session.execute(query).all())
+
+
+def _judged(scope: Scope, run_id: UUID, name: str) -> Subquery:
+    evaluation, result = EffectiveEvaluation, EffectiveResult
+    return (
+        scope.select(evaluation.metric_version_id, evaluation.verdict, result.test_version_id, result.trial)
+        .join(result, and_(result.organization_id == evaluation.organization_id, result.id == evaluation.result_id))
+        .where(evaluation.run_id == run_id, result.run_id == run_id, evaluation.applicable)
+        .subquery(name)
+    )
+
+
+def _grouped(rows: Iterable[Any]) -> Counted:
+    found: dict[tuple[UUID | None, str | None], dict[str, int]] = {}
+    for part, name, change, count in rows:
+        found.setdefault((part, name), {})[change] = count
+    return [(part, name, counts) for (part, name), counts in found.items()]
+
+
+def _sum(parts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for counts in parts:
+        for change, count in counts.items():
+            total[change] = total.get(change, 0) + count
+    return total
+
+
+def _parts(counted: Counted) -> tuple[PartDifference, ...]:
+    """Parts with matched tests, the worst first; p-values held together by Holm's method."""
+    parts = [(part, name, changes_of(counts)) for part, name, counts in counted]
+    parts = [one for one in parts if one[2].matched]
+    tested = [changes.statistics for _, _, changes in parts]
+    raw = [found.p_value for found in tested if found and found.p_value is not None]
+    adjusted = iter(holm(raw))
+    views = []
+    for (part, name, changes), found in zip(parts, tested, strict=True):
+        p_value = next(adjusted) if found and found.p_value is not None else None
+        views.append(
+            PartDifference(
+                id=part,
+                name=name,
+                matched=changes.matched,
+                fixed=changes.fixed,
+                broken=changes.broken,
+                difference=_difference(changes),
+                p_value=p_value,
+                direction=str(direction_of(changes, p_value)),
+            )
+        )
+    return tuple(sorted(views, key=lambda one: (one.difference.value if one.difference else 0.0, one.name or "~")))
+
+
+def _difference(changes: Changes) -> Difference | None:
+    found = changes.statistics
+    return Difference(value=found.difference, low=found.low, high=found.high) if found else None
+
+
+def _refuse_unlike(baseline: RunView, candidate: RunView) -> None:
+    if baseline.id == candidate.id:
+        raise Invalid.field("candidate", "Choose another run than the baseline.")
+    if baseline.project_id != candidate.project_id:
+        raise Invalid.field("candidate", "The two runs belong to different projects: choose two of one project.")
+    for name, run in (("baseline", baseline), ("candidate", candidate)):
+        if not run.is_finished:
+            raise Invalid.field(name, f"Run #{run.number} is still going on: compare when it has ended.")
+
+
+def _comparability(baseline: RunView, candidate: RunView, changes: Changes) -> Comparability:
+    first, second = metrics_differ(baseline, candidate)
+    is_like = not first and not second
+    return Comparability(
+        ok=is_like,
+        same_test_set_version=(baseline.test_set.id, baseline.test_set.version)
+        == (candidate.test_set.id, candidate.test_set.version),
+        same_endpoint=baseline.endpoint.id == candidate.endpoint.id,
+        metrics_only_in_baseline=first,
+        metrics_only_in_candidate=second,
+        **{name: getattr(changes, name) for name in ("undecided", "edited", "only_baseline", "only_candidate")},
+        note="" if is_like else _unlike(baseline, candidate, first, second),
+    )
+
+
+def _unlike(baseline: RunView, candidate: RunView, first: Sequence[str], second: Sequence[str]) -> str:
+    names = ", ".join(dict.fromkeys([*first, *second]))
+    return (
+        f"#{baseline.number} and #{candidate.number} were judged by different metrics ({names}),"
+        " so their outcomes are not compared. Score one of them again with the other's metrics, or read the metrics"
+        " that both share below."
+    )
+
+
+def _run(run: RunView) -> ComparedRun:
+    return ComparedRun(
+        id=run.id,
+        number=run.number,
+        test_set=run.test_set.name,
+        test_set_version=run.test_set.version,
+        endpoint=run.endpoint.name,
+        pass_rate=run.pass_rate,
+    )

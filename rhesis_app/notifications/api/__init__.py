@@ -1,0 +1,1 @@
+"""Background work and messages over the API."""

@@ -1,0 +1,1 @@
+"""What the API of background work and messages takes."""

@@ -1,0 +1,66 @@
+"""What a log line keeps of what it was given: no credential, and nothing of a row that the database refused."""
+
+import io
+import logging
+from collections.abc import Iterator
+
+import orjson
+import pytest
+
+from rhesis_app.infra.logs import configure_logs
+
+REFUSED = (
+    'null value in column "name" violates not-null constraint\n'
+    "DETAIL:  Failing row contains (1, people@example.org, $argon2id$hash,\nsecond line).\n"
+)
+
+
+@pytest.fixture
+def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+    """Where the log goes; everything is as before afterwards."""
+    kept = {name: logging.getLogger(name).level for name in ("", "urllib3", "rq", "alembic", "werkzeug")}
+    root = logging.getLogger()
+    handlers, written = root.handlers[:], io.StringIO()
+    monkeypatch.setattr("sys.stderr", written)
+    configure_logs("INFO")
+    yield written
+    root.handlers[:] = handlers
+    for name, level in kept.items():
+        logging.getLogger(name).setLevel(level)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "token rhx_3QAc49n9YJEYdx1oZZtxaTDBz6MY1j31VI0l",
+        "Authorization: Bearer c2VjcmV0",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
+        "postgresql://rhesis:c2VjcmV0@db.example.org/rhesis",
+    ],
+)
+def test_a_credential_is_cut_out_by_its_form(lines: io.StringIO, text: str) -> None:
+    logging.getLogger("product").warning("seen: %s", text)
+    said = orjson.loads(lines.getvalue())["event"]
+    assert "[removed]" in said
+    assert not any(part in said for part in ("rhx_3", "c2VjcmV0", "eyJhb"))
+
+
+def test_a_credential_is_cut_out_by_its_name(lines: io.StringIO) -> None:
+    logging.getLogger("product").warning(
+        "seen", extra={"password": "c2VjcmV0", "api_key": "c2VjcmV0", "rule": "/login"}
+    )
+    line = orjson.loads(lines.getvalue())
+    assert (line["password"], line["api_key"], line["rule"]) == ("[removed]", "[removed]", "/login")
+
+
+def test_the_row_that_the_database_refused_is_cut_out(lines: io.StringIO) -> None:
+    try:
+        try:
+            raise ValueError(REFUSED)
+        except ValueError as error:
+            raise RuntimeError(f"(NotNullViolation) {REFUSED}\n[SQL: INSERT INTO project]") from error
+    except RuntimeError:
+        logging.getLogger("product").exception("unexpected error")
+    said = orjson.loads(lines.getvalue())["exception"]
+    assert not any(part in said for part in ("people@", "$argon2id", "second line"))
+    assert all(part in said for part in ("not-null constraint", "RuntimeError", "INSERT INTO project"))
