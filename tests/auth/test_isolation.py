@@ -29,6 +29,7 @@ CANARY = "charlies-canary"
 BODIES: dict[tuple[str, str], Any] = {
     ("runs_api.start", "POST"): {"endpoint_id": "{endpoint_id}", "metric_ids": []},
     ("endpoints_api.invoke", "POST"): {"input": "hello"},
+    ("runs_api.Reviews", "POST"): {"verdict": "passed"},
     ("test_sets_api.TestSetTests", "PUT"): {"test_ids": ["{test_id}"]},
 }
 QUERIES = {
@@ -80,6 +81,9 @@ def everything_of(charlie: Person) -> Theirs:
         test = session.scalars(scope.select(Test).limit(1)).one()
         slug = project.slug
     result = world.ask("SELECT id FROM test_result LIMIT 1")[0].id
+    rule = {"kind": "pass_rate"}
+    gate = charlie.api.post("/gates", {"project_id": str(world.project_id), "name": CANARY, "rule": rule}).json
+    reviewed = charlie.api.post(f"/test-results/{result}/reviews", {"verdict": "passed", "comment": CANARY}).json
     report = charlie.api.post("/reports", {"run_id": str(run_id), "exporter": "html.run"}).json
     charlie.api.post(f"/test-runs/{run_id}/analysis")
     do_jobs(charlie)
@@ -102,6 +106,8 @@ def everything_of(charlie: Person) -> Theirs:
             "token_id": token,
             "report_id": report["id"],
             "job_id": report["job_id"],
+            "gate_id": gate["id"],
+            "review_id": reviewed["reviews"][0]["id"],
         }
     )
 
@@ -240,6 +246,8 @@ def test_a_viewer_changes_nothing(app: Flask, alice: Person, bob: Person, superu
         "token_id": new_id(),
         "report_id": new_id(),
         "job_id": job_id,
+        "gate_id": new_id(),
+        "review_id": new_id(),
     }
     own = {
         "auth.logout",

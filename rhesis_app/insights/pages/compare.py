@@ -8,7 +8,7 @@ from flask import Blueprint, Response, request
 
 from rhesis_app.insights.forms import TABS
 from rhesis_app.insights.queries.compared_tests import ComparedFilter, ComparedTest, list_compared_tests
-from rhesis_app.insights.queries.comparison import Comparison, compare_runs
+from rhesis_app.insights.queries.comparison import Comparison, compare_runs, compare_with_previous
 from rhesis_app.insights.rules.diff import SideBySide, word_diff
 from rhesis_app.kernel.errors import AppError
 from rhesis_app.kernel.paging import Page, PageRequest
@@ -18,7 +18,7 @@ from rhesis_app.runs.queries.runs import RunFilter, list_runs, view_run_by_numbe
 from rhesis_app.runs.queries.views import RunView
 from rhesis_app.runs.rules import FINAL
 from rhesis_app.web.access import needs
-from rhesis_app.web.pages import render_page
+from rhesis_app.web.pages import render_fragment, render_page
 from rhesis_app.web.paging import page_links, page_request
 from rhesis_app.web.scope import current_scope
 
@@ -57,6 +57,15 @@ def show(slug: str) -> Response:
         said = " ".join(text for texts in error.errors.values() for text in texts)
         return _page(project, views, found=None, message=said or error.detail, status=error.status)
     return _page(project, views | _tests(found, baseline, candidate), found=found, message="")
+
+
+@blueprint.get("/p/<slug>/runs/<int:number>/against")
+@needs(Permission.RUN_READ)
+def against(slug: str, number: int) -> Response:
+    """What became of a run's tests since the run before, as a sentence; the run's page fetches it."""
+    scope = current_scope()
+    run = view_run_by_number(scope, project_by_slug(scope, slug).id, number)
+    return render_fragment("insights/_against.html", slug=slug, run=run, found=compare_with_previous(scope, run))
 
 
 def _tests(found: Comparison, baseline: RunView, candidate: RunView) -> dict[str, Any]:

@@ -8,11 +8,12 @@ from uuid import UUID
 from sqlalchemy import Select, Subquery, and_, case, func, or_, select
 
 from rhesis_app.authoring.models import MetricVersion, Requirement
+from rhesis_app.insights.queries.gates import previous_run
 from rhesis_app.insights.rules.changes import Change, Changes, Direction, changes_of, direction_of
 from rhesis_app.insights.rules.sentences import left_out_sentence, sentence_of
 from rhesis_app.kernel.errors import Invalid, NotFound
 from rhesis_app.kernel.scope import Scope
-from rhesis_app.runs.models import EffectiveEvaluation, EffectiveResult
+from rhesis_app.runs.models import EffectiveEvaluation, EffectiveResult, TestRun
 from rhesis_app.runs.queries.runs import view_runs
 from rhesis_app.runs.queries.views import PassRate, RunView
 from rhesis_app.scoring.stats import holm
@@ -127,6 +128,16 @@ def compare_runs(scope: Scope, baseline: RunView, candidate: RunView) -> Compari
         by_requirement=_parts(counted) if comparable.ok else (),
         by_metric=_parts(_metric_counts(scope, baseline.id, candidate.id)),
     )
+
+
+def compare_with_previous(scope: Scope, run: RunView) -> Comparison | None:
+    """An ended run beside the run of its test set before it; None where there is none, or the run goes on."""
+    if not run.is_finished:
+        return None
+    baseline_id = previous_run(scope, scope.get(TestRun, run.id))
+    if baseline_id is None:
+        return None
+    return compare_runs(scope, *runs_to_compare(scope, baseline_id, run.id))
 
 
 def changes_between(scope: Scope, baseline_id: UUID, candidate_id: UUID) -> Changes:

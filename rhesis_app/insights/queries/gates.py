@@ -6,6 +6,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import ScalarSelect, exists, func, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
+
 from rhesis_app.authoring.queries.narrowing import in_projects, total_of
 from rhesis_app.insights.models import Gate, GateDecision
 from rhesis_app.insights.rules.gates import words_of
@@ -15,6 +18,7 @@ from rhesis_app.kernel.paging import By, Page, PageRequest, keyset, page_of
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.models import TestRun
+from rhesis_app.runs.queries.json_rows import json_object
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +49,14 @@ class DecisionView:
     numbers: dict[str, Any]
     rule: dict[str, Any]
     decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunGates:
+    """What the gates of its project say of a run; `has_gates` while there is a live one, decided or not."""
+
+    decisions: tuple[DecisionView, ...]
+    has_gates: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +124,36 @@ def view_decisions(scope: Scope, run_id: UUID) -> tuple[DecisionView, ...]:
         raise NotFound("There is no such run here.")
     scope.require(Permission.RUN_READ, project=project_id)
     return decisions_of(scope, (run_id,)).get(run_id, ())
+
+
+def gates_column() -> ScalarSelect[Any]:
+    """For a statement on TestRun: its decisions by name and whether there are live gates, read by `gates_of`."""
+    fields = ("gate_id", "name", "rule", "decision", "numbers", "decided_at")
+    row = json_object({name: getattr(GateDecision, name) for name in fields})
+    live = exists().where(
+        Gate.organization_id == TestRun.organization_id,
+        Gate.project_id == TestRun.project_id,
+        Gate.archived_at.is_(None),
+    )
+    listed = func.coalesce(func.json_agg(aggregate_order_by(row, GateDecision.name)), func.json_build_array())
+    return (
+        select(json_object({"decisions": listed, "has_gates": live.correlate(TestRun)}))
+        .where(GateDecision.organization_id == TestRun.organization_id, GateDecision.run_id == TestRun.id)
+        .correlate(TestRun)
+        .scalar_subquery()
+    )
+
+
+def gates_of(column: Mapping[str, Any]) -> RunGates:
+    """What `gates_column` brought."""
+    decisions = tuple(_decision(_decision_row(row)) for row in column["decisions"])
+    return RunGates(decisions=decisions, has_gates=column["has_gates"])
+
+
+def _decision_row(row: Mapping[str, Any]) -> GateDecision:
+    """A decision that came as JSON, as the row that it is."""
+    typed = {"gate_id": UUID(row["gate_id"]), "decided_at": datetime.fromisoformat(row["decided_at"])}
+    return GateDecision(**{**row, **typed})
 
 
 def live_gates(scope: Scope, project_id: UUID) -> tuple[Gate, ...]:

@@ -7,6 +7,8 @@ from uuid import UUID
 
 from flask import Blueprint, Response, request, url_for
 
+from rhesis_app.insights.queries.decided_run import with_gates
+from rhesis_app.insights.queries.gates import gates_column, gates_of
 from rhesis_app.kernel.errors import AppError
 from rhesis_app.kernel.paging import PageRequest
 from rhesis_app.kernel.permissions import Permission
@@ -44,6 +46,7 @@ def index(slug: str) -> Response:
         "index",
         project,
         page=page,
+        runs=with_gates(scope, page.items),
         links=page_links(page),
         **_options(run_choices(scope, project.id), any_set="Every test set", any_endpoint="Every endpoint"),
         **forms.filter_links(("status", "test_set", "endpoint"), request.args),
@@ -122,7 +125,7 @@ def start_check(slug: str) -> Response:
 
 def _run_page(slug: str, number: int) -> tuple[ProjectView, RunPage]:
     project = project_by_slug(current_scope(), slug)
-    return project, open_run_page(current_scope(), project.id, number)
+    return project, open_run_page(current_scope(), project.id, number, beside=gates_column())
 
 
 def _chosen(page: RunPage) -> ResultFilter:
@@ -141,6 +144,8 @@ def _parts(page: RunPage) -> dict[str, Any]:
     return {
         "page": page,
         "run": page.run,
+        "gates": gates_of(page.beside),
+        "can_manage_gates": scope.may(Permission.GATE_MANAGE, project=page.run.project_id),
         "metrics": by_metric(scope, page.run.id),
         "chosen": chosen,
         **forms.filter_links(forms.FILTERS, request.args),

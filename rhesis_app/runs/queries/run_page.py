@@ -26,7 +26,10 @@ class FrozenConfiguration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunPage:
-    """A run with its parts. `waits_for` says why nothing moves; `seen` stands for all that can change."""
+    """A run with its parts. `waits_for` says why nothing moves; `seen` stands for all that can change.
+
+    `beside` is what the caller asked for in the same statement.
+    """
 
     run: RunView
     progress: Progress
@@ -34,6 +37,7 @@ class RunPage:
     time_left_ms: float | None
     requirements: tuple[RequirementRate, ...]
     frozen: FrozenConfiguration
+    beside: Any = None
 
     @property
     def finding(self) -> str:
@@ -60,8 +64,12 @@ class RunPage:
         return hashlib.sha256(repr(state).encode()).hexdigest()[:16]
 
 
-def open_run_page(scope: Scope, project_id: UUID, number: int) -> RunPage:
-    """The run that pages call #number, in two statements; its totals are the sum over its requirements."""
+def open_run_page(scope: Scope, project_id: UUID, number: int, *, beside: Any = None) -> RunPage:
+    """The run that pages call #number, in two statements; its totals are the sum over its requirements.
+
+    `beside` is a column on TestRun of a context that this one does not know, such as what gates said.
+    """
+    asked = () if beside is None else (beside.label("beside"),)
     row = one_run(
         scope,
         TestRun.project_id == project_id,
@@ -71,6 +79,7 @@ def open_run_page(scope: Scope, project_id: UUID, number: int) -> RunPage:
             TestRun.config,
             TestSetVersion.content_hash,
             open_work().label("open_work"),
+            *asked,
         ),
     )
     requirements = by_requirement(scope, row.id)
@@ -83,4 +92,5 @@ def open_run_page(scope: Scope, project_id: UUID, number: int) -> RunPage:
         time_left_ms=time_left_ms(run),
         requirements=requirements,
         frozen=FrozenConfiguration(endpoint=row.endpoint_snapshot, content_hash=row.content_hash, config=row.config),
+        beside=row.beside if asked else None,
     )

@@ -33,7 +33,7 @@ def test_the_first_broken_test_is_open_with_its_words_side_by_side(alice: Person
     page = shown(alice, "?baseline=1&candidate=2")
     assert "answer <del>0</del> of 0" in page
     assert "answer <ins>1</ins> of 0" in page
-    assert page.count('aria-current="true"') == 1
+    assert page.count('<tr aria-current="true"') == 1
 
 
 def test_tabs_and_tests_live_in_the_address(alice: Person, project: ProjectView) -> None:
@@ -65,3 +65,17 @@ def test_different_metrics_leave_the_shared_ones_to_read(alice: Person, project:
 def test_strangers_get_404(charlie: Person, alice: Person, project: ProjectView) -> None:
     runs_of(alice, project, [(P, P)])
     shown(charlie, status=404)
+
+
+def test_the_page_of_a_run_says_what_became_of_its_tests_since_the_run_before(
+    alice: Person, charlie: Person, project: ProjectView
+) -> None:
+    runs_of(alice, project, [(P, F)] * 9 + [(F, P)] + [(P, P)] * 30)
+    page = alice.web.get("/p/support-copilot/runs/2").text
+    address = "/p/support-copilot/runs/2/against"
+    assert f'hx-get="{address}" hx-trigger="load"' in page
+    said = alice.web.get(address).text
+    assert said.startswith('<p class="small" id="against"><span class="worse">#2 is 20.0 points below #1')
+    assert "See the 9 broken tests" in said
+    assert "There is no earlier run" in alice.web.get("/p/support-copilot/runs/1/against").text
+    assert charlie.web.get(address).status_code == 404
