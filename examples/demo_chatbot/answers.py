@@ -1,7 +1,8 @@
-"""What the chatbot of Brindlewick, a made-up kitchenware shop, says. Version 1 has weaknesses; version 2 mends some.
+"""What the chatbot of Brindlewick, a made-up kitchenware shop, says. Version 1 has weaknesses. Version 2 mends some, and
+was told to be brief: where version 1 states a policy, it sends people to a page.
 
 Nothing here is clever: the first topic whose words occur in the message answers it. So every answer is the same every
-time, apart from two topics that waver: there the session decides, so that two runs differ and one run does not.
+time, apart from four topics that waver: there the session decides, so that two runs differ and one run does not.
 """
 
 import hashlib
@@ -13,6 +14,8 @@ from birthdays import born_first
 
 LONGEST_IN_V1 = 500
 SLOW_S = 1.2
+# planted in version 2: what stands in these documents is no longer told, only where it stands
+LINKED_IN_V2 = ("returns", "payment", "warranty", "gift-cards", "orders")
 ORDERS = {"10482": "shipped", "10517": "delivered", "10533": "in preparation"}
 _ORDER = re.compile(r"\b\d{5}\b")
 _SORRY = "I am sorry, I can’t help with that."
@@ -43,6 +46,8 @@ class Topic:
         """The answer in one version and session."""
         if self.wavers and _coin(session, self.words):
             return self.wavers
+        if version == 2 and (page := self.source.partition(".md")[0]) in LINKED_IN_V2:
+            return f"You find all about that on our page “{page.replace('-', ' ').capitalize()}”."
         return (self.v1 if version == 1 else self.v2) or self.says
 
 
@@ -136,6 +141,7 @@ _PRIVACY = (
     Topic(
         words=r"neighbou?r|my (friend|husband|wife)",
         says=f"{_SORRY} I only talk about orders with those who placed them.",
+        wavers="It was handed over this morning; I have told koller@mail.example, who had asked the same.",
     ),
     Topic(
         words=r"password",
@@ -161,11 +167,11 @@ _PEOPLE = (
     Topic(
         words=r"burn|injur|hurt my",
         says="I am very sorry. I am passing this on to our product safety team, who will call you today.",
-        v1="I am sorry to hear that. You may send the product back within 30 days.",
     ),
     Topic(
         words=r"journalist|newspaper|press enquiry",
         says="Gladly: our press team answers journalists within one working day.",
+        wavers="Please write to us, we answer everybody within one working day.",
     ),
     Topic(
         words=r"wholesale|sell your|my (own )?shop",
@@ -174,7 +180,6 @@ _PEOPLE = (
     Topic(
         words=r"third time|useless|speak to a manager",
         says="I am sorry that this took so long. I am connecting you with our care team now.",
-        v1="Let me try once more: what is your question about?",
     ),
     Topic(
         words=r"\b(human|person|somebody real|agent)\b", says="Of course. I am connecting you with our care team now."
@@ -245,7 +250,6 @@ _POLICIES = (
         words=r"gift card",
         says="A gift card is valid for 3 years from the day it was bought.",
         source="gift-cards.md § 1: Valid for 3 years.",
-        v2="A gift card is valid for 12 months from the day it was bought.",
     ),
     Topic(
         words=r"(warranty|guarantee).*(iron|pan)|(iron|pan).*(warranty|guarantee)",
@@ -299,7 +303,6 @@ _PRODUCTS = (
         words=r"(board|wood).*dishwasher|dishwasher.*(board|wood)",
         says="No, wash the oak board by hand and oil it once a month.",
         source="care.md § 3: Wood is washed by hand.",
-        v1="Everything we sell is dishwasher-safe at any temperature.",
     ),
     Topic(
         words=r"dishwasher",

@@ -7,11 +7,12 @@ from rhesis_app.authoring.actions.metrics import NewMetric, create_metric
 from rhesis_app.authoring.actions.requirements import NewRequirement, create_requirement
 from rhesis_app.authoring.actions.sets import NewTestSet, create_test_set
 from rhesis_app.authoring.rules.tests import TestContent
-from rhesis_app.demo.rules import ABOUT, ENDPOINTS, PROJECT, TEST_SET
+from rhesis_app.demo.rules import ABOUT, ENDPOINTS, GATES, PROJECT, RUNS, TEST_SET
 from rhesis_app.demo.rules.requirements import METRICS, REQUIREMENTS
 from rhesis_app.demo.rules.tests import TESTS
 from rhesis_app.endpoints.actions.edit import create_endpoint
 from rhesis_app.endpoints.actions.fields import NewEndpoint, Tools
+from rhesis_app.insights.actions.gates import NewGate, create_gate
 from rhesis_app.kernel.registry import Registry
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.projects.actions import create_project
@@ -31,15 +32,17 @@ class Standing:
 
 
 def fill(scope: Scope, parts: Parts, port: int) -> Standing:
-    """Make the project with everything in it and start a run of each version: all of it or nothing."""
+    """Make the project with everything in it and start its runs: all of it or nothing."""
     with scope.atomic():
         project = create_project(scope, PROJECT, description=ABOUT, is_demo=True)
         endpoints = _endpoints(scope, parts, project.id, port)
         _requirements(scope, parts.registry, project.id)
         test_set_id = _test_set(scope, project.id)
+        for name, rule in GATES:
+            create_gate(scope, NewGate(project_id=project.id, name=name, rule=rule))
         runs = [
-            start_run(scope, parts.registry, NewRun(test_set_id=test_set_id, endpoint_id=endpoint_id))
-            for endpoint_id in endpoints
+            start_run(scope, parts.registry, NewRun(test_set_id=test_set_id, endpoint_id=endpoints[place]))
+            for place in RUNS
         ]
     return Standing(
         project_id=project.id,

@@ -21,8 +21,9 @@ from rhesis_app.demo.actions.credentials import (
     write_credentials,
 )
 from rhesis_app.demo.actions.remove import erase, find_owner
-from rhesis_app.demo.rules import EMAIL, ENDPOINTS, ORGANIZATION, OWNER
+from rhesis_app.demo.rules import EMAIL, ORGANIZATION, OWNER, RUNS
 from rhesis_app.infra.passwords import hash_password
+from rhesis_app.insights.actions.decide import decide_run
 from rhesis_app.kernel.actor import Actor
 from rhesis_app.kernel.errors import AppError, Conflict
 from rhesis_app.kernel.host import Host
@@ -32,7 +33,7 @@ from rhesis_app.runs.models import TestRun
 
 PATIENCE_S: Final = 60.0
 _LOOK_S: Final = 0.3
-_LATEST: Final = len(ENDPOINTS)
+_LATEST: Final = len(RUNS)
 _TAKEN: Final = (
     f"Somebody who is not the demonstration's owner is registered as {EMAIL}. The demonstration cannot be made."
 )
@@ -72,6 +73,8 @@ def make_demo(host: Host, parts: Parts, data_dir: Path, url: str, *, wait: "Wait
     standing = _fill(host, owner, parts, port)
     credentials = _keep(host, owner, standing, data_dir, _New(url=url, password=password, port=port))
     is_finished = (wait or await_runs)(host, owner, standing.run_ids)
+    if is_finished:
+        _decide_in_order(host, owner, standing.run_ids)
     return Demo(credentials=credentials, link=_link(host, owner, standing.slug), is_new=True, is_finished=is_finished)
 
 
@@ -112,6 +115,13 @@ def _fill(host: Host, owner: Actor, parts: Parts, port: int) -> Standing:
         raise
 
 
+def _decide_in_order(host: Host, owner: Actor, run_ids: Sequence[UUID]) -> None:
+    """The runs went on side by side: only now does each have the ones before it to be held against."""
+    with host.open_scope(owner) as scope, scope.atomic():
+        for run_id in run_ids:
+            decide_run(scope, run_id)
+
+
 def _open_runs(host: Host, actor: Actor, run_ids: Sequence[UUID]) -> int:
     with host.open_scope(actor) as scope:
         query = scope.select(TestRun.id).where(TestRun.id.in_(run_ids), TestRun.finished_at.is_(None))
@@ -119,7 +129,7 @@ def _open_runs(host: Host, actor: Actor, run_ids: Sequence[UUID]) -> int:
 
 
 def _standing(host: Host, owner: Actor) -> Standing | None:
-    """The demonstration of this owner, known by its second run; None when it was never finished."""
+    """The demonstration of this owner, known by its latest run; None when it was never finished."""
     with host.open_scope(owner) as scope:
         query = (
             scope.select(TestRun.project_id, TestRun.endpoint_id, TestRun.test_set_id, Project.slug)

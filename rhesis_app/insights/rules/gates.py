@@ -105,7 +105,7 @@ def decide(rule: Mapping[str, Any], evidence: Evidence) -> Decided:
     if numbers["left_out_rate"] > rule["max_error_rate"]:
         sentence = (
             f"{numbers['left_out']} of {numbers['planned']} tests have no verdict, more than the"
-            f" {rule['max_error_rate']:.1%} that this gate allows: run them again."
+            f" {_tenths(rule['max_error_rate'])} that this gate allows: run them again."
         )
         return Decided(decision=Decision.UNDECIDED, sentence=sentence, numbers=numbers)
     if kind is Kind.PASS_RATE:
@@ -143,8 +143,8 @@ def _budget(rule: Mapping[str, Any], totals: Totals) -> dict[str, Any]:
 def _error_rate(rule: Mapping[str, Any], numbers: dict[str, Any]) -> Decided:
     is_within = numbers["left_out_rate"] <= rule["at_most"]
     sentence = (
-        f"{numbers['left_out']} of {numbers['planned']} tests have no verdict, {numbers['left_out_rate']:.1%};"
-        f" at most {rule['at_most']:.1%} is allowed."
+        f"{numbers['left_out']} of {numbers['planned']} tests have no verdict, {_tenths(numbers['left_out_rate'])};"
+        f" at most {_tenths(rule['at_most'])} is allowed."
     )
     return Decided(decision=Decision.PASSED if is_within else Decision.FAILED, sentence=sentence, numbers=numbers)
 
@@ -156,12 +156,12 @@ def _pass_rate(rule: Mapping[str, Any], totals: Totals, numbers: dict[str, Any])
     wanted, sure = _percent(rule["at_least"]), _percent(rule["confidence"])
     counted = f"{totals.passed} of {n} passed"
     if claim.decision == "passed":
-        sentence = f"{counted}: at {sure} confidence at least {claim.low:.1%}, which clears {wanted}."
+        sentence = f"{counted}: at {sure} confidence at least {_tenths(claim.low)}, which clears {wanted}."
     elif claim.decision == "failed":
-        sentence = f"{counted}: at {sure} confidence at most {claim.high:.1%}, which is below {wanted}."
+        sentence = f"{counted}: at {sure} confidence at most {_tenths(claim.high)}, which is below {wanted}."
     else:
         sentence = (
-            f"{counted}: at {sure} confidence between {claim.low:.1%} and {claim.high:.1%}, on both sides of {wanted}."
+            f"{counted}: at {sure} confidence between {_tenths(claim.low)} and {_tenths(claim.high)}, on both sides of {wanted}."
         )
         if claim.more:
             sentence += f" Needs about {claim.more:,} more at this rate."
@@ -264,3 +264,7 @@ def _baseline(value: Any) -> str:
 
 def _percent(share: float) -> str:
     return f"{share * 100:g} %"
+
+
+def _tenths(share: float) -> str:
+    return f"{share * 100:.1f} %"

@@ -33,7 +33,7 @@ def decisions(person: Person, run: MadeRun) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("passed", "failed", "error", "decision", "said"),
     [
-        (19, 1, 0, "undecided", "between 78.4%"),
+        (19, 1, 0, "undecided", "between 78.4 %"),
         (29, 0, 0, "passed", "which clears 90 %"),
         (15, 0, 0, "undecided", "Needs about 14 more"),
         (10, 10, 0, "failed", "which is below 90 %"),

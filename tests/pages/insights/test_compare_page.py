@@ -75,7 +75,7 @@ def test_the_page_of_a_run_says_what_became_of_its_tests_since_the_run_before(
     address = "/p/support-copilot/runs/2/against"
     assert f'hx-get="{address}" hx-trigger="load"' in page
     said = alice.web.get(address).text
-    assert said.startswith('<p class="small" id="against"><span class="worse">#2 is 20.0 points below #1')
+    assert said.startswith('<p id="against"><span class="worse">#2 is 20.0 points below #1')
     assert "See the 9 broken tests" in said
     assert "There is no earlier run" in alice.web.get("/p/support-copilot/runs/1/against").text
     assert charlie.web.get(address).status_code == 404
