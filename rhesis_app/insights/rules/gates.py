@@ -160,9 +160,7 @@ def _pass_rate(rule: Mapping[str, Any], totals: Totals, numbers: dict[str, Any])
     elif claim.decision == "failed":
         sentence = f"{counted}: at {sure} confidence at most {_tenths(claim.high)}, which is below {wanted}."
     else:
-        sentence = (
-            f"{counted}: at {sure} confidence between {_tenths(claim.low)} and {_tenths(claim.high)}, on both sides of {wanted}."
-        )
+        sentence = f"{counted}: at {sure} confidence between {_tenths(claim.low)} and {_tenths(claim.high)}, on both sides of {wanted}."
         if claim.more:
             sentence += f" Needs about {claim.more:,} more at this rate."
     return Decided(decision=Decision(claim.decision), sentence=sentence, numbers=numbers)
