@@ -18,10 +18,9 @@ from rhesis_app.runs import forms
 from rhesis_app.runs.actions.cancel import cancel_run
 from rhesis_app.runs.actions.quick_check import start_quick_check
 from rhesis_app.runs.actions.start import start_run
-from rhesis_app.runs.queries.breakdown import by_metric
 from rhesis_app.runs.queries.preflight import RunChoices, preflight, run_choices
 from rhesis_app.runs.queries.results import ResultFilter, list_results
-from rhesis_app.runs.queries.run_page import RunPage, open_run_page
+from rhesis_app.runs.queries.run_page import RunPage, open_run_page, page_metrics
 from rhesis_app.runs.queries.runs import list_runs, view_run, view_run_by_number
 from rhesis_app.runs.queries.wording import rules_in_words
 from rhesis_app.web.access import needs
@@ -146,7 +145,7 @@ def _parts(page: RunPage) -> dict[str, Any]:
         "run": page.run,
         "gates": gates_of(page.beside),
         "can_manage_gates": scope.may(Permission.GATE_MANAGE, project=page.run.project_id),
-        "metrics": by_metric(scope, page.run.id),
+        "metrics": page_metrics(scope, page),
         "chosen": chosen,
         **forms.filter_links(forms.FILTERS, request.args),
         "hidden": forms.kept_filters(("outcome", "metric"), request.args),
