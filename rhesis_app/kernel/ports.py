@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Protocol
 
 MEBIBYTE = 1024 * 1024
@@ -93,6 +94,15 @@ class PostCounter(Protocol):
         becomes of us. What it raises goes through, and nothing is handed over.
         """
         ...
+
+
+class Fate(StrEnum):
+    """What became of a process that held work: `worker_died` means that the one which had started it is gone as well."""
+
+    ALIVE = "alive"
+    PROCESS_DIED = "process_died"
+    WORKER_DIED = "worker_died"
+    UNKNOWN = "unknown"
 
 
 class Post(Protocol):
