@@ -8,6 +8,7 @@ from flask.views import MethodView
 from rhesis_app.insights.queries.decided_run import DecidedRun, view_decided_run
 from rhesis_app.kernel.paging import Page
 from rhesis_app.kernel.permissions import Permission
+from rhesis_app.runs.actions.again import Rerun, Rescore, rerun_tests, rescore_answers
 from rhesis_app.runs.actions.cancel import cancel_run
 from rhesis_app.runs.actions.review import NewReview, review_result, withdraw_review
 from rhesis_app.runs.actions.start import NewRun, start_run
@@ -20,6 +21,8 @@ from rhesis_app.runs.queries.views import RunView
 from rhesis_app.runs.schemas import (
     NewReviewArguments,
     NewRunArguments,
+    RerunArguments,
+    RescoreArguments,
     ResultListArguments,
     RunArguments,
     RunHeaders,
@@ -47,8 +50,7 @@ def start(headers: dict[str, Any], arguments: dict[str, Any], test_set_id: UUID)
         metric_ids=tuple(arguments["metric_ids"]),
         idempotency_key=headers["idempotency_key"],
     )
-    run_id = start_run(current_scope(), runtime().registry, new)
-    return Answer(view_run(current_scope(), run_id), {"Location": f"/api/v1/test-runs/{run_id}"})
+    return _accepted(start_run(current_scope(), runtime().registry, new))
 
 
 @blueprint.route("/test-runs")
@@ -61,7 +63,7 @@ class Runs(MethodView):
     def get(self, arguments: dict[str, Any]) -> Page[RunView]:
         """List runs, newest first."""
         status = arguments.pop("status")
-        names = ("project_id", "test_set_id", "endpoint_id")
+        names = ("project_id", "test_set_id", "endpoint_id", "parent_run_id")
         chosen = RunFilter(statuses=(status,) if status else (), **{name: arguments.pop(name) for name in names})
         return list_runs(current_scope(), page_request(**arguments), chosen)
 
@@ -89,6 +91,28 @@ def cancel(run_id: UUID) -> RunView:
     """Cancel a run: nothing new is asked, answers on the way are kept. Of an ended run nothing changes."""
     cancel_run(current_scope(), run_id)
     return view_run(current_scope(), run_id)
+
+
+@blueprint.route("/test-runs/<uuid:run_id>/rerun", methods=["POST"])
+@needs(Permission.RUN_EXECUTE)
+@blueprint.arguments(RunHeaders, location="headers")
+@blueprint.arguments(RerunArguments)
+@blueprint.answers(202, RunView)
+def rerun(headers: dict[str, Any], arguments: dict[str, Any], run_id: UUID) -> Answer:
+    """Ask an ended run's tests again, as they were then, against the endpoint as it is now."""
+    new = Rerun(run_id=run_id, only=arguments["chosen"], idempotency_key=headers["idempotency_key"])
+    return _accepted(rerun_tests(current_scope(), runtime().registry, new))
+
+
+@blueprint.route("/test-runs/<uuid:run_id>/rescore", methods=["POST"])
+@needs(Permission.RUN_EXECUTE)
+@blueprint.arguments(RunHeaders, location="headers")
+@blueprint.arguments(RescoreArguments)
+@blueprint.answers(202, RunView)
+def rescore(headers: dict[str, Any], arguments: dict[str, Any], run_id: UUID) -> Answer:
+    """Score the answers of an ended run by other metrics, or by newer versions of its own; the endpoint is not called."""
+    new = Rescore(run_id=run_id, metric_ids=tuple(arguments["metric_ids"]), idempotency_key=headers["idempotency_key"])
+    return _accepted(rescore_answers(current_scope(), runtime().registry, new))
 
 
 @blueprint.route("/test-runs/<uuid:run_id>/results")
@@ -146,3 +170,7 @@ class Reviews(MethodView):
 def withdraw(review_id: UUID) -> ResultView:
     """Withdraw a review: what the metrics found stands again."""
     return view_result(current_scope(), runtime().registry, withdraw_review(current_scope(), review_id))
+
+
+def _accepted(run_id: UUID) -> Answer:
+    return Answer(view_run(current_scope(), run_id), {"Location": f"/api/v1/test-runs/{run_id}"})

@@ -12,7 +12,10 @@ from rhesis_app.infra.orm import Base, Identified, Json, Stamped, TenantOwned, V
 
 
 class TestRun(Identified, Stamped, TenantOwned, Base):
-    """One execution of one frozen test set against one endpoint, with everything it depends on frozen in it."""
+    """One execution of one frozen test set against one endpoint, with everything it depends on frozen in it.
+
+    `chosen_by` is set where an outcome in an earlier run chose its tests: such a run says nothing of the whole set.
+    """
 
     __tablename__ = "test_run"
     __table_args__ = (
@@ -35,11 +38,15 @@ class TestRun(Identified, Stamped, TenantOwned, Base):
             "(finished_at IS NOT NULL) = (status IN ('completed', 'partial', 'errored', 'cancelled'))", name="finished"
         ),
         CheckConstraint("planned > 0", name="planned"),
+        CheckConstraint("kind = 'run' OR parent_run_id IS NOT NULL", name="parent"),
+        CheckConstraint("chosen_by IN ('failed', 'error')", name="chosen_by"),
+        Index("ix_test_run_parent_run_id", "organization_id", "parent_run_id"),
     )
     project_id: Mapped[UUID]
     number: Mapped[int]
     kind: Mapped[str] = mapped_column(default="run", server_default="run")
     parent_run_id: Mapped[UUID | None]
+    chosen_by: Mapped[str | None]
     test_set_id: Mapped[UUID]
     test_set_version_id: Mapped[UUID]
     endpoint_id: Mapped[UUID]
@@ -76,7 +83,10 @@ class RunMetric(TenantOwned, Base):
 
 
 class WorkItem(TenantOwned, Base):
-    """One answer still to be got. Leased exactly when owner and deadline are set; the fence rises with every claim and loss."""
+    """One answer still to be got, or with no endpoint a stored one still to be scored.
+
+    Leased exactly when owner and deadline are set; the fence rises with every claim and loss.
+    """
 
     __tablename__ = "work_item"
     __table_args__ = (
@@ -92,7 +102,7 @@ class WorkItem(TenantOwned, Base):
     test_version_id: Mapped[UUID] = mapped_column(primary_key=True)
     trial: Mapped[int] = mapped_column(primary_key=True)
     position: Mapped[int]
-    endpoint_id: Mapped[UUID]
+    endpoint_id: Mapped[UUID | None]
     attempt: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     throttled: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     max_attempts: Mapped[int] = mapped_column(default=3, server_default=text("3"))

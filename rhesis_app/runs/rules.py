@@ -15,6 +15,10 @@ CLAIM_S: Final = 20.0
 SLOT_THREADS: Final = 64
 MAX_ATTEMPTS: Final = 3
 DEADLINE: Final = timedelta(hours=6)
+SCORING_AT_ONCE: Final = 8
+"""Stored answers that are scored at a time: text checks need no more, and a judge is asked no more."""
+SCORING_S: Final = 300
+"""How long the scoring of one stored answer may take."""
 
 
 class RunStatus(StrEnum):
@@ -26,6 +30,19 @@ class RunStatus(StrEnum):
     PARTIAL = "partial"
     ERRORED = "errored"
     CANCELLED = "cancelled"
+
+
+class RunKind(StrEnum):
+    """How a run came to be."""
+
+    RUN = "run"
+    RERUN = "rerun"
+    RESCORE = "rescore"
+    RETRY = "retry"
+
+
+COUNTED: Final = (RunKind.RUN, RunKind.RERUN)
+"""Kinds of runs that asked the endpoint for what they show; of these only whole ones are "the run before" or a trend."""
 
 
 FINAL: Final = frozenset({RunStatus.COMPLETED, RunStatus.PARTIAL, RunStatus.ERRORED, RunStatus.CANCELLED})

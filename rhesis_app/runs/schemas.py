@@ -2,6 +2,7 @@
 
 from marshmallow import EXCLUDE, fields, validate
 
+from rhesis_app.runs.actions.again import ONLY
 from rhesis_app.runs.actions.review import MAX_COMMENT, VERDICTS
 from rhesis_app.runs.queries.breakdown import OUTCOMES
 from rhesis_app.runs.rules import RunStatus
@@ -13,6 +14,18 @@ class NewRunArguments(Input):
     """A run to start; without `metric_ids` the test set's metrics judge, else those of its tests' requirements."""
 
     endpoint_id = fields.UUID(required=True)
+    metric_ids = fields.List(fields.UUID(), load_default=list, validate=validate.Length(max=50))
+
+
+class RerunArguments(Input):
+    """Which tests to run again: those that `failed`, those that gave an `error`, or with null all of them."""
+
+    chosen = fields.String(data_key="only", load_default=None, allow_none=True, validate=validate.OneOf(ONLY))
+
+
+class RescoreArguments(Input):
+    """What to score the answers by; without `metric_ids` by the run's own metrics as they are now."""
+
     metric_ids = fields.List(fields.UUID(), load_default=list, validate=validate.Length(max=50))
 
 
@@ -36,6 +49,7 @@ class RunListArguments(ListArguments):
     status = fields.String(load_default=None, validate=validate.OneOf([str(status) for status in RunStatus]))
     test_set_id = fields.UUID(load_default=None)
     endpoint_id = fields.UUID(load_default=None)
+    parent_run_id = fields.UUID(load_default=None)
 
 
 class RunArguments(Input):

@@ -43,10 +43,13 @@ SELECT t.*, v.test_id, v.requirement_id, v.prompt, v.expected, v.messages, v.con
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimRequest:
-    """At most `k` items of a run for `owner`, while the endpoint has fewer than `most` calls in flight; `alone` when idle."""
+    """At most `k` items of a run for `owner`, while the endpoint has fewer than `most` calls in flight.
+
+    Without an endpoint stored answers are scored: nobody is called, and only the slice's own width is a limit.
+    """
 
     run_id: UUID
-    endpoint_id: UUID
+    endpoint_id: UUID | None
     owner: str
     k: int
     most: int
@@ -82,8 +85,9 @@ class Item:
 def claim(scope: Scope, wanted: ClaimRequest) -> list[Item]:
     """Lease items; none while the endpoint is paused. Call it inside `atomic()`; nothing is sent before the commit."""
     where = {"organization": scope.organization_id, "endpoint": wanted.endpoint_id}
-    pause = scope.session.execute(_LOCK, where).scalar_one()
-    if pause or wanted.k <= 0:
+    if wanted.endpoint_id is not None and scope.session.execute(_LOCK, where).scalar_one():
+        return []
+    if wanted.k <= 0:
         return []
     rows = scope.session.execute(
         _CLAIM,

@@ -145,6 +145,7 @@ def _exchange(held: _Slice, pool: ThreadPoolExecutor, answers: list[Answer]) -> 
     with held.scope.atomic():
         _write(held, answers)
         items = claim(held.scope, _request(held, free)) if free else []
+        held.plan.source.get_ready(held.scope, items)
     for item in items:
         held.in_flight[item.test_version_id] = item
         pool.submit(_ask, held, item)
@@ -183,7 +184,7 @@ def _write(held: _Slice, answers: list[Answer]) -> None:
     final, later, pause = [], [], 0.0
     for answer in answers:
         code = answer.exchange.error_code
-        if code is None:
+        if code is None or held.plan.endpoint_id is None:  # a stored error is what it was: nobody is asked again
             final.append(answer)
             continue
         decision = retry_decision(

@@ -20,7 +20,7 @@ _FINISH = text(
 WITH done AS (
   SELECT * FROM jsonb_to_recordset(CAST(:results AS jsonb)) AS d (test_version_id uuid, trial int, fence int, id uuid, test_id uuid,
     requirement_id uuid, outcome text, error_code text, error_detail text, request jsonb, response jsonb, output text, context jsonb,
-    tool_calls jsonb, latency_ms float8, tokens_in int, tokens_out int)
+    tool_calls jsonb, latency_ms float8, tokens_in int, tokens_out int, attempts int)
 ), gone AS (
   DELETE FROM work_item w USING done d
    WHERE w.organization_id = :organization AND w.run_id = :run AND w.test_version_id = d.test_version_id AND w.trial = d.trial
@@ -30,8 +30,8 @@ WITH done AS (
   INSERT INTO test_result (organization_id, run_id, test_version_id, trial, id, test_id, requirement_id, position, outcome,
     error_code, error_detail, attempts, request, response, output, context, tool_calls, latency_ms, tokens_in, tokens_out)
   SELECT :organization, :run, d.test_version_id, d.trial, d.id, d.test_id, d.requirement_id, g.position, d.outcome,
-    d.error_code, d.error_detail, g.attempt, d.request, d.response, d.output, ARRAY(SELECT jsonb_array_elements_text(d.context)),
-    d.tool_calls, d.latency_ms, d.tokens_in, d.tokens_out
+    d.error_code, d.error_detail, COALESCE(d.attempts, g.attempt), d.request, d.response, d.output,
+    ARRAY(SELECT jsonb_array_elements_text(d.context)), d.tool_calls, d.latency_ms, d.tokens_in, d.tokens_out
     FROM gone g JOIN done d USING (test_version_id, trial)
   RETURNING id
 ), judged AS (
@@ -71,12 +71,13 @@ class Judged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A claimed item with what came of it."""
+    """A claimed item with what came of it. `attempts` are those of a stored answer; None counts this run's own."""
 
     item: Item
     exchange: Exchange
     outcome: Outcome
     judged: tuple[Judged, ...] = ()
+    attempts: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +96,7 @@ class Holder:
     """Whose leases are meant."""
 
     run_id: UUID
-    endpoint_id: UUID
+    endpoint_id: UUID | None
     owner: str
 
 
@@ -171,6 +172,7 @@ def _result(result_id: UUID, answer: Answer) -> dict[str, Any]:
         "latency_ms": exchange.latency_ms,
         "tokens_in": exchange.tokens_in,
         "tokens_out": exchange.tokens_out,
+        "attempts": answer.attempts,
     }
 
 

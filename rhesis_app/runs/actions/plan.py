@@ -1,25 +1,20 @@
-"""What a slice holds in memory: the frozen endpoint and metrics of one run, made ready once."""
+"""What a slice holds in memory: where a run's answers come from, and its metrics, made ready once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from rhesis_app.authoring.models import MetricVersion
-from rhesis_app.endpoints.actions.exchange import (
-    EndpointSnapshot,
-    Exchange,
-    PreparedEndpoint,
-    ask,
-    open_secret,
-    prepare,
-)
+from rhesis_app.endpoints.actions.exchange import EndpointSnapshot, Exchange, open_secret, prepare
 from rhesis_app.infra.crypto import SecretBox
 from rhesis_app.kernel.ports import HttpDoor
 from rhesis_app.kernel.registry import Registry
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.actions.claim import Item
 from rhesis_app.runs.actions.finish import Answer, Judged
+from rhesis_app.runs.actions.sources import AnswerSource, AskedEndpoint, StoredAnswers
 from rhesis_app.runs.models import RunMetric, TestRun
+from rhesis_app.runs.rules import SCORING_AT_ONCE, RunKind
 from rhesis_app.scoring.engine import EvaluationOutcome, MetricRecipe, PreparedMetric, evaluate
 from rhesis_app.scoring.engine import prepare as prepare_metric
 from rhesis_app.scoring.outcome import result_outcome
@@ -48,37 +43,45 @@ class PlannedMetric:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Everything a slice asks and judges with; safe to use from many threads."""
+    """Everything a slice answers and judges with; safe to use from many threads.
+
+    Without an `endpoint_id` nobody is asked: its `source` holds answers that another run got.
+    """
 
     run_id: UUID
-    endpoint_id: UUID
+    endpoint_id: UUID | None
     limit: int
-    timeout_s: int
-    door: HttpDoor
-    endpoint: PreparedEndpoint
+    source: AnswerSource
     metrics: Sequence[PlannedMetric]
 
 
 def load_plan(scope: Scope, parts: Parts, run: TestRun) -> Plan:
-    """Read a run's frozen endpoint and metrics; the secret is opened here and lives no longer than the slice."""
+    """Read a run's frozen endpoint and metrics; the secret is opened here and lives no longer than the slice.
+
+    A run that scores stored answers opens no secret and gets no door: it cannot call anybody.
+    """
+    metrics = _metrics(scope, parts.registry, run.id)
+    if run.kind == RunKind.RESCORE and run.parent_run_id is not None:
+        stored = StoredAnswers(run.parent_run_id)
+        return Plan(run_id=run.id, endpoint_id=None, limit=SCORING_AT_ONCE, source=stored, metrics=metrics)
     snapshot = EndpointSnapshot.from_json(run.endpoint_snapshot)
+    endpoint = prepare(snapshot, open_secret(scope, parts.secrets, run.endpoint_id))
     return Plan(
         run_id=run.id,
         endpoint_id=run.endpoint_id,
         limit=snapshot.max_concurrency,
-        timeout_s=snapshot.timeout_s,
-        door=parts.door,
-        endpoint=prepare(snapshot, open_secret(scope, parts.secrets, run.endpoint_id)),
-        metrics=_metrics(scope, parts.registry, run.id),
+        source=AskedEndpoint(run_id=run.id, door=parts.door, endpoint=endpoint),
+        metrics=metrics,
     )
 
 
 def answer_item(plan: Plan, item: Item) -> Answer:
-    """Ask the endpoint one test and judge what comes back; called from a slice's threads, touches no database."""
-    headers = {"Idempotency-Key": f"{plan.run_id}:{item.test_id}:{item.trial}", "X-Attempt": str(item.attempt)}
-    exchange = ask(plan.door, plan.endpoint, _context(plan, item), headers=headers)
+    """Get the answer to one test and judge it; called from a slice's threads, touches no database."""
+    got = plan.source.answer(item)
+    exchange = got.exchange
     if exchange.error_code is not None:
-        return Answer(item=item, exchange=exchange, outcome=result_outcome((), endpoint_failed=True))
+        failed = result_outcome((), endpoint_failed=True)
+        return Answer(item=item, exchange=exchange, outcome=failed, attempts=got.attempts)
     sample = _sample(item, exchange)
     judged = tuple(
         Judged(metric_version_id=metric.version_id, position=metric.position, outcome=evaluate(metric.prepared, sample))
@@ -86,7 +89,7 @@ def answer_item(plan: Plan, item: Item) -> Answer:
         if metric.requirement_id is None or metric.requirement_id == item.requirement_id
     )
     outcomes: list[EvaluationOutcome] = [one.outcome for one in judged]
-    return Answer(item=item, exchange=exchange, outcome=result_outcome(outcomes), judged=judged)
+    return Answer(item=item, exchange=exchange, outcome=result_outcome(outcomes), judged=judged, attempts=got.attempts)
 
 
 def _metrics(scope: Scope, registry: Registry, run_id: UUID) -> list[PlannedMetric]:
@@ -120,19 +123,6 @@ def _recipe(version: MetricVersion) -> MetricRecipe:
         required=version.required,
         revision=version.evaluator_revision,
     )
-
-
-def _context(plan: Plan, item: Item) -> dict[str, object]:
-    turn = {"role": "user", "content": item.prompt}
-    return {
-        "input": item.prompt,
-        "messages": [*item.messages, turn],
-        "turns": [*item.messages, turn],
-        "context": item.context,
-        "test": {"id": str(item.test_id), "metadata": item.metadata},
-        "run": {"id": str(plan.run_id)},
-        "trial": item.trial,
-    }
 
 
 def _sample(item: Item, exchange: Exchange) -> Sample:

@@ -1,7 +1,7 @@
 """Accepting a run: everything it depends on is frozen and every item planned in one transaction."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -67,13 +67,18 @@ def start_run(scope: Scope, registry: Registry, new: NewRun) -> UUID:
     """
     test_set = scope.get(TestSet, new.test_set_id)
     scope.require(Permission.RUN_EXECUTE, project=test_set.project_id)
-    earlier = _earlier(scope, new)
+    return accept_once(scope, new.idempotency_key, new.body, lambda: _accept(scope, registry, new, test_set))
+
+
+def accept_once(scope: Scope, key: str | None, body: str, accept: Callable[[], UUID]) -> UUID:
+    """The run that this key was used for, else the one that `accept` makes. Conflict when the key stands for another body."""
+    earlier = _earlier(scope, key, body)
     if earlier is not None:
         return earlier
     try:
-        return _accept(scope, registry, new, test_set)
+        return accept()
     except IntegrityError as error:  # the same key arrived twice at once, and the other one won
-        winner = _earlier(scope, new)
+        winner = _earlier(scope, key, body)
         if winner is None:
             raise Conflict("This run collides with a change made meanwhile. Try again.") from error
         return winner
@@ -89,7 +94,7 @@ def _accept(scope: Scope, registry: Registry, new: NewRun, test_set: TestSet) ->
         row = TestRun(
             id=run_id,
             project_id=test_set.project_id,
-            number=_next_number(scope, test_set.project_id),
+            number=next_number(scope, test_set.project_id),
             test_set_id=test_set.id,
             test_set_version_id=frozen.id,
             endpoint_id=endpoint.id,
@@ -103,7 +108,8 @@ def _accept(scope: Scope, registry: Registry, new: NewRun, test_set: TestSet) ->
         )
         session.add(row)
         session.flush()
-        _write_plan(scope, row, chosen, versions)
+        write_metrics(scope, run_id, chosen, versions)
+        _write_plan(scope, row)
         scope.record("run.start", "test_run", run_id, number=row.number, planned=row.planned)
         ring(scope, run_id, endpoint.max_concurrency, endpoint.timeout_s)
     return run_id
@@ -115,10 +121,11 @@ def ring(scope: Scope, run_id: UUID, limit: int, timeout_s: int) -> None:
         scope.enqueue("runs.drive", run_id=run_id, slot=slot, timeout_s=20 + timeout_s + 60)
 
 
-def _write_plan(scope: Scope, row: TestRun, chosen: Sequence[ChosenMetric], versions: dict[UUID, UUID]) -> None:
+def write_metrics(scope: Scope, run_id: UUID, chosen: Sequence[ChosenMetric], versions: Mapping[UUID, UUID]) -> None:
+    """What judges a run, in this order; `versions` maps each metric to the version that does."""
     scope.session.add_all(
         RunMetric(
-            run_id=row.id,
+            run_id=run_id,
             position=position,
             metric_version_id=versions[item.metric_id],
             requirement_id=item.requirement_id,
@@ -126,6 +133,9 @@ def _write_plan(scope: Scope, row: TestRun, chosen: Sequence[ChosenMetric], vers
         for position, item in enumerate(chosen)
     )
     scope.session.flush()
+
+
+def _write_plan(scope: Scope, row: TestRun) -> None:
     scope.session.execute(
         _PLAN,
         {
@@ -138,14 +148,14 @@ def _write_plan(scope: Scope, row: TestRun, chosen: Sequence[ChosenMetric], vers
     )
 
 
-def _earlier(scope: Scope, new: NewRun) -> UUID | None:
-    if new.idempotency_key is None:
+def _earlier(scope: Scope, key: str | None, body: str) -> UUID | None:
+    if key is None:
         return None
-    query = scope.select(TestRun.id, TestRun.idempotency_body).where(TestRun.idempotency_key == new.idempotency_key)
+    query = scope.select(TestRun.id, TestRun.idempotency_body).where(TestRun.idempotency_key == key)
     found = scope.session.execute(query).one_or_none()
     if found is None:
         return None
-    if found.idempotency_body != new.body:
+    if found.idempotency_body != body:
         raise Conflict("This Idempotency-Key was used for another request. Use a new one.")
     return UUID(str(found.id))
 
@@ -161,7 +171,8 @@ def _endpoint(scope: Scope, endpoint_id: UUID, test_set: TestSet) -> Endpoint:
     return endpoint
 
 
-def _next_number(scope: Scope, project_id: UUID) -> int:
+def next_number(scope: Scope, project_id: UUID) -> int:
+    """The number of the project's next run; runs that start at once wait for each other here."""
     return scope.session.scalars(
         update(Project)
         .where(Project.organization_id == scope.organization_id, Project.id == project_id)
@@ -173,7 +184,9 @@ def _next_number(scope: Scope, project_id: UUID) -> int:
 def _choose_metrics(scope: Scope, new: NewRun, test_set: TestSet, frozen: FrozenTestSet) -> list[ChosenMetric]:
     """The metrics given, else the test set's, else those of the tests' requirements; no merging."""
     if new.metric_ids:
-        return [ChosenMetric(metric_id=metric_id) for metric_id in _given(scope, new.metric_ids, test_set)]
+        return [
+            ChosenMetric(metric_id=metric_id) for metric_id in given_metrics(scope, new.metric_ids, test_set.project_id)
+        ]
     of_set = scope.session.scalars(
         scope.select(TestSetMetric.metric_id)
         .join(Metric, Metric.id == TestSetMetric.metric_id)
@@ -189,12 +202,13 @@ def _choose_metrics(scope: Scope, new: NewRun, test_set: TestSet, frozen: Frozen
     return chosen
 
 
-def _given(scope: Scope, metric_ids: Sequence[UUID], test_set: TestSet) -> list[UUID]:
+def given_metrics(scope: Scope, metric_ids: Sequence[UUID], project_id: UUID) -> list[UUID]:
+    """The metrics named, each once; Invalid names those that are not live ones of the project."""
     wanted = list(dict.fromkeys(metric_ids))
     known = set(
         scope.session.scalars(
             scope.select(Metric.id).where(
-                Metric.id.in_(wanted), Metric.project_id == test_set.project_id, Metric.archived_at.is_(None)
+                Metric.id.in_(wanted), Metric.project_id == project_id, Metric.archived_at.is_(None)
             )
         )
     )

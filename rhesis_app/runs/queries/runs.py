@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Double, Select, and_, cast, extract, func, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy.orm import aliased
 
 from rhesis_app.authoring.models import MetricVersion, TestSet, TestSetVersion
 from rhesis_app.authoring.queries.narrowing import in_projects, total_of
@@ -17,17 +18,22 @@ from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.models import EffectiveResult, RunMetric, TestRun
 from rhesis_app.runs.queries.json_rows import json_object
 from rhesis_app.runs.queries.views import RunView, run_view
+from rhesis_app.runs.rules import COUNTED
 from rhesis_app.tenancy.models import User
+
+_PARENT = aliased(TestRun, name="parent")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFilter:
-    """Which runs to list; empty fields leave nothing out."""
+    """Which runs to list; empty fields leave nothing out. `only_counted` keeps those whose rates form a row."""
 
     project_id: UUID | None = None
     statuses: tuple[str, ...] = ()
     test_set_id: UUID | None = None
     endpoint_id: UUID | None = None
+    parent_run_id: UUID | None = None
+    only_counted: bool = False
 
 
 def view_run(scope: Scope, run_id: UUID) -> RunView:
@@ -57,6 +63,10 @@ def list_runs(scope: Scope, request: PageRequest, chosen: RunFilter) -> Page[Run
         query = query.where(TestRun.test_set_id == chosen.test_set_id)
     if chosen.endpoint_id:
         query = query.where(TestRun.endpoint_id == chosen.endpoint_id)
+    if chosen.parent_run_id:
+        query = query.where(TestRun.parent_run_id == chosen.parent_run_id)
+    if chosen.only_counted:
+        query = query.where(is_counted())
     total = scope.session.scalar(total_of(query)) if request.count else None
     rows = scope.session.execute(keyset(query, [By(TestRun.id, descending=True)], request)).all()
     counts = counts_of(scope, (row.id for row in rows if row.finished_at is None))
@@ -72,6 +82,11 @@ def list_runs(scope: Scope, request: PageRequest, chosen: RunFilter) -> Page[Run
 def latest_runs(scope: Scope, project_id: UUID, limit: int = 12) -> tuple[RunView, ...]:
     """A project's newest runs, newest first."""
     return list_runs(scope, PageRequest(limit=limit), RunFilter(project_id=project_id)).items
+
+
+def is_counted() -> Any:
+    """The condition that `RunView.is_counted` states, on TestRun."""
+    return and_(TestRun.kind.in_(COUNTED), TestRun.chosen_by.is_(None))
 
 
 def run_is_finished(scope: Scope, run_id: UUID) -> bool:
@@ -115,6 +130,12 @@ def select_runs(scope: Scope, *extra: Any) -> Select[Any]:
             *(TestRun.id, TestRun.project_id, TestRun.number, TestRun.kind, TestRun.status, TestRun.outcome),
             *(TestRun.planned, TestRun.totals, TestRun.test_set_id, TestRun.endpoint_id, TestRun.created_at),
             *(TestRun.started_at, TestRun.finished_at, TestRun.cancel_requested_at),
+            *(
+                TestRun.parent_run_id,
+                TestRun.chosen_by,
+                TestRun.config["chosen_from"].as_integer().label("chosen_from"),
+            ),
+            _PARENT.number.label("parent_number"),
             TestRun.endpoint_snapshot["name"].as_string().label("endpoint_name"),
             TestSet.name.label("test_set_name"),
             TestSetVersion.number.label("test_set_version"),
@@ -129,6 +150,7 @@ def select_runs(scope: Scope, *extra: Any) -> Select[Any]:
             and_(TestSetVersion.organization_id == organization, TestSetVersion.id == TestRun.test_set_version_id),
         )
         .outerjoin(User, User.id == TestRun.started_by)
+        .outerjoin(_PARENT, and_(_PARENT.organization_id == organization, _PARENT.id == TestRun.parent_run_id))
     )
 
 

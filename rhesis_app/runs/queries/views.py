@@ -8,7 +8,7 @@ from uuid import UUID
 
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.scope import Scope
-from rhesis_app.runs.rules import rate_of, totals_of
+from rhesis_app.runs.rules import COUNTED, rate_of, totals_of
 from rhesis_app.scoring.stats import pass_rate
 from rhesis_app.sdk import Rate, Totals
 
@@ -58,13 +58,28 @@ class FrozenMetric:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ParentRun:
+    """The run that another one came of."""
+
+    id: UUID
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunView:
-    """A run. `outcome` is none until something is decided; `duration_ms` runs until now while the run does."""
+    """A run. `outcome` is none until something is decided; `duration_ms` runs until now while the run does.
+
+    `kind` says how it came to be: `run`, `rerun` (its `parent`'s tests, asked again) or `rescore` (its parent's answers,
+    judged again without a call). `chosen_by` is set where an outcome in run number `chosen_from` chose its tests.
+    """
 
     id: UUID
     project_id: UUID
     number: int
     kind: str
+    parent: ParentRun | None
+    chosen_by: str | None
+    chosen_from: int | None
     status: str
     outcome: str
     totals: Totals
@@ -85,6 +100,18 @@ class RunView:
     def is_finished(self) -> bool:
         """Whether nothing about it changes any more."""
         return self.finished_at is not None
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether it asked a whole test set, so that its rate stands in a row with those of other runs."""
+        return self.kind in COUNTED and self.chosen_by is None
+
+    @property
+    def origin(self) -> str:
+        """Where it comes from, to be read before its parent's number; empty for a run that was started by itself."""
+        if self.parent is None:
+            return ""
+        return {"rescore": "Re-score of", "retry": "Retry of"}.get(self.kind, "Re-run of")
 
 
 def shown_rate(rate: Rate, *, is_final: bool) -> PassRate:
@@ -117,6 +144,9 @@ def run_view(scope: Scope, row: Any, counts: Mapping[str, int]) -> RunView:
         project_id=row.project_id,
         number=row.number,
         kind=row.kind,
+        parent=ParentRun(id=row.parent_run_id, number=row.parent_number) if row.parent_run_id else None,
+        chosen_by=row.chosen_by,
+        chosen_from=row.chosen_from,
         status=row.status,
         outcome=row.outcome,
         totals=totals,
