@@ -134,6 +134,19 @@ def demo(words: tuple[str, ...]) -> None:
     group.main(args=list(words), prog_name="rhesis-app demo", obj=lambda: _fit_host(running=True))
 
 
+@main.command(
+    context_settings={"ignore_unknown_options": True},
+    add_help_option=False,
+    short_help="Run a test set on a server, for pipelines.",
+)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+def run(words: tuple[str, ...]) -> None:
+    """Run a test set on a server and exit as its gates decide; `run --help` says more."""
+    from rhesis_app.runs.cli.command import run as command
+
+    command.main(args=list(words), prog_name="rhesis-app run")
+
+
 @main.command()
 def openapi() -> None:
     """Print the API's OpenAPI document, as docs/openapi.json keeps it."""
