@@ -74,7 +74,8 @@ def run(**options: Any) -> None:
     try:
         sys.exit(_Pipeline(chosen, server, progress).go())
     except Refused as error:
-        raise click.UsageError(str(error)) from None
+        progress.say(f"refused: {error}")
+        sys.exit(Exit.USAGE)
     except Away as error:
         progress.say(f"could not run: {error}")
         sys.exit(Exit.COULD_NOT_RUN)
