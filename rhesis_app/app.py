@@ -59,6 +59,7 @@ from rhesis_app.reports.actions.announce import announce_run
 from rhesis_app.runs import api as runs_api
 from rhesis_app.runs import jobs as runs_jobs
 from rhesis_app.runs.actions.tell import ask_to_tell_plugins
+from rhesis_app.runs.pages import again as reruns_pages
 from rhesis_app.runs.pages import results as results_pages
 from rhesis_app.runs.pages import runs as runs_pages
 from rhesis_app.tenancy import api as plugins_api
@@ -86,6 +87,7 @@ PAGES: tuple[ModuleType, ...] = (
     test_sets_pages,
     imports_pages,
     runs_pages,
+    reruns_pages,
     results_pages,
     compare_pages,
     gates_pages,

@@ -11,6 +11,7 @@ from werkzeug.datastructures import MultiDict
 
 from rhesis_app.kernel.errors import AppError, Invalid
 from rhesis_app.kernel.ids import new_id
+from rhesis_app.runs.actions.again import Rerun, Rescore
 from rhesis_app.runs.actions.quick_check import QuickCheck
 from rhesis_app.runs.actions.review import NewReview
 from rhesis_app.runs.actions.start import NewRun
@@ -91,6 +92,40 @@ def new_quick_check(project_id: UUID, form: QuickCheckForm) -> QuickCheck:
         expected=form.expected,
         idempotency_key=_key(form.key, form.endpoint, form.prompt, form.expected),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RescoreForm:
+    """What shall score: the run's `own` metrics as they are now, or `others`, those ticked."""
+
+    by: str = "own"
+    metric_ids: tuple[str, ...] = ()
+    key: str = ""
+
+
+def rescore_form(sent: MultiDict[str, str]) -> RescoreForm:
+    """What was chosen; a form that is shown for the first time gets its key here."""
+    return RescoreForm(
+        by="others" if sent.get("by") == "others" else "own",
+        metric_ids=tuple(sent.getlist("metric_ids")),
+        key=sent.get("key", "")[:64] or str(new_id()),
+    )
+
+
+def new_rescore(run_id: UUID, form: RescoreForm) -> Rescore:
+    """The form as a re-score to start; Invalid where others are wanted and none is ticked."""
+    metric_ids = tuple(_ids_in(form.metric_ids)) if form.by == "others" else ()
+    if form.by == "others" and not metric_ids:
+        raise Invalid.field("metric_ids", "Tick at least one metric.")
+    new = Rescore(run_id=run_id, metric_ids=metric_ids)
+    return replace(new, idempotency_key=_key(form.key, new.body))
+
+
+def new_rerun(run_id: UUID, sent: MultiDict[str, str]) -> Rerun:
+    """The buttons that ask a run's tests again; `only` is empty for all of them."""
+    new = Rerun(run_id=run_id, only=sent.get("only") or None)
+    key = sent.get("key", "")[:64]
+    return replace(new, idempotency_key=_key(key, new.body)) if key else new
 
 
 def new_review(sent: MultiDict[str, str]) -> NewReview:

@@ -1,6 +1,7 @@
 """Deciding gates: when a run ends, when people's reviews change its numbers, and when a gate changes."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -13,11 +14,12 @@ from rhesis_app.insights.queries.comparison import changes_between, metrics_diff
 from rhesis_app.insights.queries.gates import DecisionView, decisions_of, live_gates, previous_run
 from rhesis_app.insights.rules.changes import changes_of
 from rhesis_app.insights.rules.gates import PREVIOUS, Decided, Evidence, Kind, Tagged, decide
+from rhesis_app.insights.rules.sentences import chosen_words
 from rhesis_app.kernel.errors import Conflict
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.models import EffectiveResult, TestRun
-from rhesis_app.runs.queries.runs import view_runs
+from rhesis_app.runs.queries.runs import is_counted, view_runs
 from rhesis_app.sdk import Totals
 
 
@@ -46,10 +48,10 @@ def decide_again(scope: Scope, run_id: UUID) -> tuple[DecisionView, ...]:
 
 
 def decide_latest(scope: Scope, project_id: UUID) -> None:
-    """Let the gates decide the project's latest ended run, so that a new gate has something to show."""
+    """Let the gates decide the latest ended run of a whole test set, so that a new gate has something to show."""
     query = (
         scope.select(TestRun.id)
-        .where(TestRun.project_id == project_id, TestRun.finished_at.is_not(None))
+        .where(TestRun.project_id == project_id, TestRun.finished_at.is_not(None), is_counted())
         .order_by(TestRun.number.desc())
         .limit(1)
     )
@@ -59,12 +61,19 @@ def decide_latest(scope: Scope, project_id: UUID) -> None:
 
 
 def _decide(scope: Scope, gate: Gate, run: TestRun) -> Decided:
-    kind, totals = Kind(gate.rule["kind"]), Totals(**run.totals)
+    kind, evidence = Kind(gate.rule["kind"]), Evidence(totals=Totals(**run.totals), chosen=_chosen(run))
     if kind is Kind.NO_FAILED_TAG:
-        return decide(gate.rule, Evidence(totals=totals, tagged=_tagged(scope, run, gate.rule["tag"])))
-    if kind is Kind.NO_REGRESSION:
-        return decide(gate.rule, _against_baseline(scope, gate.rule, run, totals))
-    return decide(gate.rule, Evidence(totals=totals))
+        evidence = replace(evidence, tagged=_tagged(scope, run, gate.rule["tag"]))
+    elif kind is Kind.NO_REGRESSION and not evidence.chosen:
+        evidence = _against_baseline(scope, gate.rule, run, evidence.totals)
+    return decide(gate.rule, evidence)
+
+
+def _chosen(run: TestRun) -> str:
+    """Why a run says nothing of its whole test set; empty where it does."""
+    if run.chosen_by is None:
+        return ""
+    return f"#{run.number} asked only {chosen_words(run.chosen_by, run.config.get('chosen_from'))}: that says nothing of all of them."
 
 
 def _against_baseline(scope: Scope, rule: Mapping[str, Any], run: TestRun, totals: Totals) -> Evidence:
@@ -76,6 +85,10 @@ def _against_baseline(scope: Scope, rule: Mapping[str, Any], run: TestRun, total
     if baseline_id not in found:
         return Evidence(totals=totals)
     baseline = found[baseline_id]
+    if baseline.chosen_by is not None:
+        only = chosen_words(baseline.chosen_by, baseline.chosen_from)
+        sentence = f"#{baseline.number} asked only {only}, so it is no baseline for this run."
+        return Evidence(totals=totals, baseline_number=baseline.number, changes=changes_of({}), incomparable=sentence)
     if any(metrics_differ(baseline, found[run.id])):
         sentence = f"#{baseline.number} was judged by different metrics, so it is no baseline for this run."
         return Evidence(totals=totals, baseline_number=baseline.number, changes=changes_of({}), incomparable=sentence)

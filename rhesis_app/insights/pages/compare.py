@@ -106,10 +106,11 @@ def _opened(page: Page[ComparedTest]) -> Opened | None:
 
 def _chosen(project: ProjectView, offered: Sequence[RunView]) -> tuple[RunView | None, RunView | None]:
     """The runs of the address; without them the newest one and the newest before it of the same test set."""
-    candidate = _numbered(project, offered, "candidate") or _newest_with_a_past(offered)
+    whole = [run for run in offered if run.is_counted]
+    candidate = _numbered(project, offered, "candidate") or _newest_with_a_past(whole)
     baseline = _numbered(project, offered, "baseline")
     if baseline is None and candidate is not None:
-        past = (run for run in offered if run.number < candidate.number)
+        past = (run for run in whole if run.number < candidate.number)
         baseline = next((run for run in past if run.test_set.id == candidate.test_set.id), None)
     return baseline, candidate
 

@@ -10,7 +10,7 @@ from sqlalchemy import Select, Subquery, and_, case, func, or_, select
 from rhesis_app.authoring.models import MetricVersion, Requirement
 from rhesis_app.insights.queries.gates import previous_run
 from rhesis_app.insights.rules.changes import Change, Changes, Direction, changes_of, direction_of
-from rhesis_app.insights.rules.sentences import left_out_sentence, part_sentence, sentence_of
+from rhesis_app.insights.rules.sentences import chosen_words, left_out_sentence, part_sentence, sentence_of
 from rhesis_app.kernel.errors import Invalid, NotFound
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.models import EffectiveEvaluation, EffectiveResult, TestRun
@@ -44,9 +44,13 @@ class ComparedRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparability:
-    """Whether like is compared. With `ok` false the outcomes stand under different metrics and are not compared."""
+    """Whether like is compared. With `ok` false the outcomes stand under different metrics and are not compared.
+
+    Nor are they with `chosen_tests`: then an earlier outcome chose the tests of one of the runs.
+    """
 
     ok: bool
+    chosen_tests: bool
     same_test_set_version: bool
     same_endpoint: bool
     metrics_only_in_baseline: tuple[str, ...]
@@ -136,7 +140,7 @@ def compare_runs(scope: Scope, baseline: RunView, candidate: RunView) -> Compari
         p_value=p_value,
         comparable=comparable,
         by_requirement=by_requirement,
-        by_metric=_parts(_metric_counts(scope, baseline.id, candidate.id)),
+        by_metric=() if comparable.chosen_tests else _parts(_metric_counts(scope, baseline.id, candidate.id)),
     )
 
 
@@ -312,16 +316,20 @@ def _refuse_unlike(baseline: RunView, candidate: RunView) -> None:
 
 def _comparability(baseline: RunView, candidate: RunView, changes: Changes) -> Comparability:
     first, second = metrics_differ(baseline, candidate)
-    is_like = not first and not second
+    chosen = next((run for run in (candidate, baseline) if run.chosen_by is not None), None)
+    is_chosen = (baseline.chosen_by, baseline.chosen_from) != (candidate.chosen_by, candidate.chosen_from)
+    is_like = not first and not second and not is_chosen
+    note = "" if is_like else _unlike(baseline, candidate, first, second)
     return Comparability(
         ok=is_like,
+        chosen_tests=is_chosen,
         same_test_set_version=(baseline.test_set.id, baseline.test_set.version)
         == (candidate.test_set.id, candidate.test_set.version),
         same_endpoint=baseline.endpoint.id == candidate.endpoint.id,
         metrics_only_in_baseline=first,
         metrics_only_in_candidate=second,
         **{name: getattr(changes, name) for name in ("undecided", "edited", "only_baseline", "only_candidate")},
-        note="" if is_like else _unlike(baseline, candidate, first, second),
+        note=_chosen_note(chosen, changes) if is_chosen and chosen is not None else note,
     )
 
 
@@ -331,6 +339,14 @@ def _unlike(baseline: RunView, candidate: RunView, first: Sequence[str], second:
         f"#{baseline.number} and #{candidate.number} were judged by different metrics ({names}),"
         " so their outcomes are not compared. Score one of them again with the other's metrics, or read the metrics"
         " that both share below."
+    )
+
+
+def _chosen_note(run: RunView, changes: Changes) -> str:
+    return (
+        f"#{run.number} asked only {chosen_words(run.chosen_by or '', run.chosen_from)}. Of {changes.matched} with a verdict"
+        f" in both runs {changes.fixed} were fixed and {changes.broken} broke. Tests that an earlier outcome chose change by"
+        " chance alone, so no difference is tested."
     )
 
 

@@ -19,6 +19,7 @@ from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.models import TestRun
 from rhesis_app.runs.queries.json_rows import json_object
+from rhesis_app.runs.queries.runs import is_counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,13 +164,18 @@ def live_gates(scope: Scope, project_id: UUID) -> tuple[Gate, ...]:
 
 
 def previous_run(scope: Scope, run: TestRun) -> UUID | None:
-    """The run of the same test set before this one that answered something: the latest by number."""
+    """The run of the same test set before this one that answered something: the latest by number.
+
+    Only runs that asked the whole set count. Before a re-score stands what came before the run whose answers it scores.
+    """
+    before = int(run.config.get("answers_of") or run.number)
     query = (
         scope.select(TestRun.id)
         .where(
+            is_counted(),
             TestRun.project_id == run.project_id,
             TestRun.test_set_id == run.test_set_id,
-            TestRun.number < run.number,
+            TestRun.number < before,
             TestRun.finished_at.is_not(None),
             TestRun.outcome != "none",
         )

@@ -60,13 +60,17 @@ class Tagged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What gates decide on: the run's totals, and what the kind asks for besides."""
+    """What gates decide on: the run's totals, and what the kind asks for besides.
+
+    `chosen` says, where an outcome chose the run's tests, why these certify nothing.
+    """
 
     totals: Totals
     tagged: Tagged | None = None
     baseline_number: int | None = None
     changes: Changes | None = None
     incomparable: str = ""
+    chosen: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,10 +102,12 @@ def decide(rule: Mapping[str, Any], evidence: Evidence) -> Decided:
     """What the rule says of the run. Past its error budget nothing is certified; a failed tagged test stays a failure."""
     kind = Kind(rule["kind"])
     numbers = _budget(rule, evidence.totals)
-    if kind is Kind.ERROR_RATE:
-        return _error_rate(rule, numbers)
     if kind is Kind.NO_FAILED_TAG and evidence.tagged and evidence.tagged.failed:
         return _failed_tag(rule, evidence.tagged, numbers)
+    if evidence.chosen:
+        return Decided(decision=Decision.UNDECIDED, sentence=evidence.chosen, numbers=numbers)
+    if kind is Kind.ERROR_RATE:
+        return _error_rate(rule, numbers)
     if numbers["left_out_rate"] > rule["max_error_rate"]:
         sentence = (
             f"{numbers['left_out']} of {numbers['planned']} tests have no verdict, more than the"

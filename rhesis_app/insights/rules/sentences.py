@@ -61,3 +61,9 @@ def _points(difference: float) -> str:
 
 def _counted(count: int, one: str) -> str:
     return f"{count} {one}" if count == 1 else f"{count:,} {one}s"
+
+
+def chosen_words(chosen_by: str, chosen_from: int | None) -> str:
+    """`the tests that failed in #3`."""
+    did = {"error": "ended in an error"}.get(chosen_by, chosen_by)
+    return f"the tests that {did} in #{chosen_from}" if chosen_from else f"tests that {did} before"

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, request, url_for
 from rhesis_app.insights.queries.decided_run import with_gates
 from rhesis_app.insights.queries.gates import gates_column, gates_of
 from rhesis_app.kernel.errors import AppError
+from rhesis_app.kernel.ids import new_id
 from rhesis_app.kernel.paging import PageRequest
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.projects.queries import ProjectView, project_by_slug
@@ -155,6 +156,7 @@ def _parts(page: RunPage) -> dict[str, Any]:
         "links": page_links(results) if is_still else (None, None),
         "fresh_since": scope.now - _FRESH,
         "formats": list_formats(registry),
+        "again_key": new_id(),
         "rules": rules_in_words(page.run, registry),
     }
 

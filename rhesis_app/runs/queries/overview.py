@@ -81,8 +81,11 @@ def project_state(scope: Scope, project_id: UUID) -> ProjectState:
 
 
 def trend_of(latest: Sequence[RunView], limit: int = 12) -> tuple[RunView, ...]:
-    """The ended runs, oldest first, of the test set that runs most among `latest`; rates of other sets do not compare."""
-    ended = [run for run in latest if run.is_finished and run.pass_rate.n]
+    """The ended runs, oldest first, of the test set that runs most among `latest`; rates of other sets do not compare.
+
+    Nor do those of re-scores and of runs of chosen tests: these are left out.
+    """
+    ended = [run for run in latest if run.is_finished and run.is_counted and run.pass_rate.n]
     if not ended:
         return ()
     ((test_set_id, _),) = Counter(run.test_set.id for run in ended).most_common(1)

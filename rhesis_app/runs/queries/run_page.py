@@ -15,6 +15,7 @@ from rhesis_app.runs.queries.breakdown import (
     outcomes_of,
     requirements_of,
 )
+from rhesis_app.runs.queries.children import ChildRun, child_run, children
 from rhesis_app.runs.queries.finding import finding_of, left_out_of
 from rhesis_app.runs.queries.progress import Progress, open_work, standing_still, time_left_ms
 from rhesis_app.runs.queries.runs import one_run
@@ -44,6 +45,7 @@ class RunPage:
     requirements: tuple[RequirementRate, ...]
     frozen: FrozenConfiguration
     parts: Any = field(repr=False)
+    children: tuple[ChildRun, ...]
     beside: Any = None
 
     @property
@@ -87,6 +89,7 @@ def open_run_page(scope: Scope, project_id: UUID, number: int, *, beside: Any = 
             TestRun.parts,
             TestSetVersion.content_hash,
             open_work().label("open_work"),
+            children().label("children"),
             *asked,
         ),
     )
@@ -101,6 +104,7 @@ def open_run_page(scope: Scope, project_id: UUID, number: int, *, beside: Any = 
         requirements=requirements,
         parts=row.parts,
         frozen=FrozenConfiguration(endpoint=row.endpoint_snapshot, content_hash=row.content_hash, config=row.config),
+        children=tuple(child_run(found) for found in row.children),
         beside=row.beside if asked else None,
     )
 

@@ -1,0 +1,66 @@
+"""The runs that came of a run, as a column beside it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy.orm import aliased
+
+from rhesis_app.runs.models import TestRun
+from rhesis_app.runs.queries.json_rows import json_object
+from rhesis_app.runs.queries.views import PassRate, shown_rate
+from rhesis_app.runs.rules import rate_of
+from rhesis_app.sdk import Totals
+
+_MOST = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildRun:
+    """A run that came of another one; its rate is there once it has ended."""
+
+    number: int
+    kind: str
+    chosen_by: str | None
+    status: str
+    pass_rate: PassRate | None
+
+    @property
+    def words(self) -> str:
+        """What it is."""
+        if self.kind == "rescore":
+            return "Re-score"
+        return {"failed": "Re-run of failed tests", "error": "Re-run of errors"}.get(self.chosen_by or "", "Re-run")
+
+
+def children() -> Any:
+    """The newest of the run's children as a JSON array; correlated to TestRun."""
+    child = aliased(TestRun, name="child")
+    newest = (
+        select(child.number, child.kind, child.chosen_by, child.status, child.totals)
+        .where(child.organization_id == TestRun.organization_id, child.parent_run_id == TestRun.id)
+        .order_by(child.number.desc())
+        .limit(_MOST)
+        .correlate(TestRun)
+        .lateral("newest")
+    )
+    columns = {name: newest.c[name] for name in ("number", "kind", "chosen_by", "status", "totals")}
+    listed = func.json_agg(aggregate_order_by(json_object(columns), newest.c.number.desc()))
+    return (
+        select(func.coalesce(listed, func.json_build_array())).select_from(newest).correlate(TestRun).scalar_subquery()
+    )
+
+
+def child_run(found: Mapping[str, Any]) -> ChildRun:
+    """One element of that array."""
+    totals = found["totals"]
+    rate = shown_rate(rate_of(Totals(**totals)), is_final=True) if totals else None
+    return ChildRun(
+        number=found["number"],
+        kind=found["kind"],
+        chosen_by=found["chosen_by"],
+        status=found["status"],
+        pass_rate=rate,
+    )
