@@ -75,6 +75,10 @@ class RunPlan:
     started_at: datetime | None = None
     same_tests: bool = False
     """Whether tests that the project has already (by prompt) are run again, rather than new ones made."""
+    kind: str = "run"
+    parent_run_id: UUID | None = None
+    chosen_by: str | None = None
+    config: dict[str, Any] = field(default_factory=dict)
 
 
 def make_run(scope: Scope, plan: RunPlan, results: Sequence[Given]) -> MadeRun:
@@ -119,7 +123,10 @@ def _make_run(scope: Scope, plan: RunPlan, results: Sequence[Given]) -> MadeRun:
             "headers": {},
             "auth_kind": "none",
         },
-        config={"max_attempts": 3, "metrics_from": "test_set"},
+        kind=plan.kind,
+        parent_run_id=plan.parent_run_id,
+        chosen_by=plan.chosen_by,
+        config={"max_attempts": 3, "metrics_from": "test_set"} | plan.config,
         planned=len(results),
         status=str(final_status(totals)) if plan.is_finished else "running",
         outcome=str(run_outcome(passed=totals.passed, failed=totals.failed)) if plan.is_finished else "none",
