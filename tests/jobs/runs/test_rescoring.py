@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import Engine, text
 
 from rhesis_app.authoring.models import Metric
 from rhesis_app.kernel.errors import Conflict
@@ -34,14 +35,14 @@ def ended(alice: Person, script: Any = answers_yes, tests: list[tuple[str, str]]
     return world, run_id
 
 
-def metric(world: World, name: str, text: str, **values: Any) -> UUID:
+def metric(world: World, name: str, wanted: str, **values: Any) -> UUID:
     with world.person.scope() as scope, scope.atomic() as session:
         row = Metric(
             id=new_id(),
             project_id=world.project_id,
             name=name,
             evaluator_key="text.contains",
-            params={"text": text},
+            params={"text": wanted},
             rule={"at_least": 1},
             **values,
         )
@@ -101,6 +102,16 @@ def test_what_a_killed_worker_had_in_hand_is_scored_by_another(alice: Person) ->
     while drive(world, child):
         pass
     assert outcomes(world, child) == {"passed": 8, "failed": 4}
+    assert kept(world, child) == kept(world, parent)
+
+
+def test_a_stored_failure_that_might_pass_is_not_tried_again(alice: Person, superuser: Engine) -> None:
+    world, parent = ended(alice, answers_and_fails, TWELVE[:3])
+    with superuser.connect() as connection:
+        connection.execute(text("UPDATE test_result SET error_code = 'timeout', attempts = 1 WHERE outcome = 'error'"))
+    child = rescore(world, parent)
+    assert drive(world, child) is False
+    assert outcomes(world, child) == {"passed": 2, "error": 1}
     assert kept(world, child) == kept(world, parent)
 
 
