@@ -145,10 +145,14 @@ def compare_runs(scope: Scope, baseline: RunView, candidate: RunView) -> Compari
 
 
 def compare_with_previous(scope: Scope, run: RunView) -> Comparison | None:
-    """An ended run beside the run of its test set before it; None where there is none, or the run goes on."""
+    """An ended run beside the run of its test set before it; None where there is none, or the run goes on.
+
+    A re-score and a run of chosen tests stand beside the run that they came of.
+    """
     if not run.is_finished:
         return None
-    baseline_id = previous_run(scope, scope.get(TestRun, run.id))
+    is_child = run.parent is not None and not run.is_counted
+    baseline_id = run.parent.id if is_child and run.parent else previous_run(scope, scope.get(TestRun, run.id))
     if baseline_id is None:
         return None
     return compare_runs(scope, *runs_to_compare(scope, baseline_id, run.id))

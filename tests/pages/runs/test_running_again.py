@@ -111,3 +111,19 @@ def test_readers_and_strangers_start_nothing(alice: Person, bob: Person, charlie
         assert charlie.web.post(f"{PATH}/1/{verb}").status_code == 404
     assert bob.web.get(f"{PATH}/1/rescore").status_code == 403
     assert alice.count(TestRun) == 1
+
+
+def test_a_run_of_chosen_tests_stands_beside_the_run_it_came_of(alice: Person, project: ProjectView) -> None:
+    made = ended(alice, project)
+    with alice.scope() as scope:
+        make_run(scope, RunPlan(project_id=project.id, same_tests=True), RESULTS)
+        plan = RunPlan(
+            project_id=project.id,
+            same_tests=True,
+            kind="rerun",
+            parent_run_id=made.id,
+            chosen_by="failed",
+            config={"chosen_from": 1},
+        )
+        make_run(scope, plan, RESULTS[1:2])
+    assert "baseline=1&amp;candidate=3" in shown(alice, "/3/against")
