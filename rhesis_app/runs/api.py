@@ -10,9 +10,12 @@ from rhesis_app.kernel.paging import Page
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.runs.actions.again import Rerun, Rescore, rerun_tests, rescore_answers
 from rhesis_app.runs.actions.cancel import cancel_run
+from rhesis_app.runs.actions.check import Callout, check_run
+from rhesis_app.runs.actions.plan import Parts
 from rhesis_app.runs.actions.review import NewReview, review_result, withdraw_review
 from rhesis_app.runs.actions.start import NewRun, start_run
 from rhesis_app.runs.queries.breakdown import BreakdownView, view_breakdown
+from rhesis_app.runs.queries.checks import CheckedRun, WantedRun
 from rhesis_app.runs.queries.result import ResultView, view_result
 from rhesis_app.runs.queries.results import ResultFilter, ResultRow, list_results
 from rhesis_app.runs.queries.reviews import ReviewView, list_reviews
@@ -21,6 +24,7 @@ from rhesis_app.runs.queries.views import RunView
 from rhesis_app.runs.schemas import (
     NewReviewArguments,
     NewRunArguments,
+    PreflightArguments,
     RerunArguments,
     RescoreArguments,
     ResultListArguments,
@@ -31,8 +35,8 @@ from rhesis_app.runs.schemas import (
 from rhesis_app.web.access import needs
 from rhesis_app.web.openapi import Answer, ApiBlueprint
 from rhesis_app.web.paging import page_request
-from rhesis_app.web.scope import current_scope, runtime
-from rhesis_app.web.waiting import wait_until
+from rhesis_app.web.scope import current_scope, release_connection, runtime
+from rhesis_app.web.waiting import callout_slot, wait_until
 
 blueprint = ApiBlueprint("runs_api", __name__, url_prefix="/api/v1", description="Test runs and their results")
 
@@ -51,6 +55,19 @@ def start(headers: dict[str, Any], arguments: dict[str, Any], test_set_id: UUID)
         idempotency_key=headers["idempotency_key"],
     )
     return _accepted(start_run(current_scope(), runtime().registry, new))
+
+
+@blueprint.route("/preflights", methods=["POST"])
+@needs(Permission.RUN_EXECUTE)
+@blueprint.arguments(PreflightArguments)
+@blueprint.answers(200, CheckedRun)
+def preflight(arguments: dict[str, Any]) -> CheckedRun:
+    """Check a run before it is started: tests, metrics, what they need, the endpoint with one real call; and what it would take."""
+    host, is_called = runtime(), arguments.pop("call")
+    wanted = WantedRun(**{**arguments, "metric_ids": tuple(arguments["metric_ids"])})
+    parts = Parts(registry=host.registry, door=host.door, secrets=host.secrets)
+    callout = Callout(callout_slot, release_connection) if is_called else None
+    return check_run(current_scope(), parts, wanted, callout)
 
 
 @blueprint.route("/test-runs")

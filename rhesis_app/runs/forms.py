@@ -16,6 +16,7 @@ from rhesis_app.runs.actions.quick_check import QuickCheck
 from rhesis_app.runs.actions.review import NewReview
 from rhesis_app.runs.actions.start import NewRun
 from rhesis_app.runs.queries.breakdown import OUTCOMES
+from rhesis_app.runs.queries.checks import WantedRun
 from rhesis_app.runs.queries.results import ResultFilter
 from rhesis_app.runs.queries.runs import RunFilter
 from rhesis_app.runs.rules import FINAL, RunStatus
@@ -78,6 +79,12 @@ def new_run(form: RunForm) -> NewRun:
         raise Invalid.field("endpoint", "Choose an endpoint.")
     new = NewRun(test_set_id=test_set_id, endpoint_id=endpoint_id, metric_ids=tuple(_ids_in(form.metric_ids)))
     return replace(new, idempotency_key=_key(form.key, new.body))
+
+
+def wanted_run(form: RunForm) -> WantedRun:
+    """The form as a run to look at before it is started; Invalid at what was not chosen."""
+    new = new_run(form)
+    return WantedRun(test_set_id=new.test_set_id, endpoint_id=new.endpoint_id, metric_ids=new.metric_ids)
 
 
 def new_quick_check(project_id: UUID, form: QuickCheckForm) -> QuickCheck:

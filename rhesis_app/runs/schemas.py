@@ -5,6 +5,7 @@ from marshmallow import EXCLUDE, fields, validate
 from rhesis_app.runs.actions.again import ONLY
 from rhesis_app.runs.actions.review import MAX_COMMENT, VERDICTS
 from rhesis_app.runs.queries.breakdown import OUTCOMES
+from rhesis_app.runs.queries.checks import MAX_TRIALS
 from rhesis_app.runs.rules import RunStatus
 from rhesis_app.web.openapi import Input, ListArguments
 from rhesis_app.web.waiting import MAX_WAIT_S
@@ -15,6 +16,16 @@ class NewRunArguments(Input):
 
     endpoint_id = fields.UUID(required=True)
     metric_ids = fields.List(fields.UUID(), load_default=list, validate=validate.Length(max=50))
+
+
+class PreflightArguments(Input):
+    """A run that may be started; with `call` the set's first test is sent to the endpoint once."""
+
+    test_set_id = fields.UUID(required=True)
+    endpoint_id = fields.UUID(required=True)
+    metric_ids = fields.List(fields.UUID(), load_default=list, validate=validate.Length(max=50))
+    trials = fields.Integer(load_default=1, validate=validate.Range(1, MAX_TRIALS))
+    call = fields.Boolean(load_default=True)
 
 
 class RerunArguments(Input):

@@ -17,8 +17,11 @@ from rhesis_app.projects.queries import ProjectView, project_by_slug
 from rhesis_app.reports.queries import list_formats
 from rhesis_app.runs import forms
 from rhesis_app.runs.actions.cancel import cancel_run
+from rhesis_app.runs.actions.check import Callout, check_run
+from rhesis_app.runs.actions.plan import Parts
 from rhesis_app.runs.actions.quick_check import start_quick_check
 from rhesis_app.runs.actions.start import start_run
+from rhesis_app.runs.queries.checks import CheckedRun
 from rhesis_app.runs.queries.preflight import RunChoices, preflight, run_choices
 from rhesis_app.runs.queries.results import ResultFilter, list_results
 from rhesis_app.runs.queries.run_page import RunPage, open_run_page, page_metrics
@@ -28,7 +31,8 @@ from rhesis_app.web.access import needs
 from rhesis_app.web.htmx import go_to, nothing_new
 from rhesis_app.web.pages import csrf_token, render_fragment, render_page, say
 from rhesis_app.web.paging import page_links, page_request
-from rhesis_app.web.scope import current_scope, runtime
+from rhesis_app.web.scope import current_scope, release_connection, runtime
+from rhesis_app.web.waiting import callout_slot
 
 blueprint = Blueprint("runs", __name__)
 _FRESH = timedelta(seconds=3)
@@ -72,6 +76,20 @@ def start(slug: str) -> Response:
     except AppError as error:
         return _new_page(project, form, error)
     return _to_run(slug, run_id)
+
+
+@blueprint.post("/p/<slug>/runs/check")
+@needs(Permission.RUN_EXECUTE)
+def check(slug: str) -> Response:
+    """The form of a new run again, with what checking it has found; the set's first test is really asked."""
+    scope, host = current_scope(), runtime()
+    project, form = project_by_slug(scope, slug), forms.run_form(request.form)
+    parts = Parts(registry=host.registry, door=host.door, secrets=host.secrets)
+    try:
+        checked = check_run(scope, parts, forms.wanted_run(form), Callout(callout_slot, release_connection))
+    except AppError as error:
+        return _new_page(project, form, error)
+    return _new_page(project, form, checked=checked)
 
 
 @blueprint.get("/p/<slug>/runs/<int:number>")
@@ -161,7 +179,9 @@ def _parts(page: RunPage) -> dict[str, Any]:
     }
 
 
-def _new_page(project: ProjectView, form: forms.RunForm, error: AppError | None = None) -> Response:
+def _new_page(
+    project: ProjectView, form: forms.RunForm, error: AppError | None = None, *, checked: CheckedRun | None = None
+) -> Response:
     scope = current_scope()
     scope.require(Permission.RUN_EXECUTE, project=project.id)
     choices = run_choices(scope, project.id)
@@ -175,6 +195,7 @@ def _new_page(project: ProjectView, form: forms.RunForm, error: AppError | None 
         form=form,
         **_options(choices),
         check=preflight(scope, runtime().registry, chosen_set) if chosen_set else None,
+        checked=checked,
         errors=forms.errors_of(error),
         message=error.detail if error else "",
     )

@@ -47,7 +47,10 @@ class RunChoices:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgingMetric:
-    """A metric that would judge; with a `requirement` only that requirement's tests. It applies to `applies_to` of `tests`."""
+    """A metric that would judge; with a `requirement` only that requirement's tests. It applies to `applies_to` of `tests`.
+
+    `needs` is what it needs of a test and its answer, as the evaluators name it.
+    """
 
     id: UUID
     name: str
@@ -55,6 +58,7 @@ class JudgingMetric:
     requirement: str | None
     tests: int
     applies_to: int
+    needs: tuple[str, ...]
     problem: str | None
 
 
@@ -63,10 +67,11 @@ class Preflight:
     """What a run of a test set comes to as it is now. `judged_by` says where its metrics come from."""
 
     test_set_id: UUID
+    project_id: UUID
     name: str
     test_count: int
     unjudged: int
-    judged_by: Literal["test_set", "requirements", "nothing"]
+    judged_by: Literal["given", "test_set", "requirements", "nothing"]
     metrics: tuple[JudgingMetric, ...]
 
     @property
@@ -100,22 +105,29 @@ def run_choices(scope: Scope, project_id: UUID) -> RunChoices:
     return RunChoices(**by_name)
 
 
-def preflight(scope: Scope, registry: Registry, test_set_id: UUID) -> Preflight:
-    """What a run of this test set would come to, in three statements; NotFound for strangers."""
+def preflight(scope: Scope, registry: Registry, test_set_id: UUID, metric_ids: Sequence[UUID] = ()) -> Preflight:
+    """What a run of this test set would come to, in three statements; NotFound for strangers.
+
+    With `metric_ids` these judge every test, and nothing else does; those that are not there to judge are left out.
+    """
     test_set = scope.get(TestSet, test_set_id)
     scope.require(Permission.TEST_SET_READ, project=test_set.project_id)
     parts = _parts(scope, test_set_id)
-    attached = _attached(scope, test_set_id, [part.requirement_id for part in parts if part.requirement_id])
+    if metric_ids:
+        attached = _given(scope, test_set.project_id, metric_ids)
+    else:
+        attached = _attached(scope, test_set_id, [part.requirement_id for part in parts if part.requirement_id])
     of_set = [row for row in attached if row.requirement_id is None]
     judging = _judging(registry, of_set or attached, parts)
     judged = {row.requirement_id for row in attached}
     unjudged = 0 if of_set else sum(part.tests for part in parts if part.requirement_id not in judged)
     return Preflight(
         test_set_id=test_set_id,
+        project_id=test_set.project_id,
         name=test_set.name,
         test_count=sum(part.tests for part in parts),
         unjudged=unjudged,
-        judged_by="test_set" if of_set else "requirements" if attached else "nothing",
+        judged_by=_judged_by(of_set, attached, is_given=bool(metric_ids)),
         metrics=judging,
     )
 
@@ -148,11 +160,33 @@ def _parts(scope: Scope, test_set_id: UUID) -> list[_Part]:
     return [_Part(**row) for row in scope.session.execute(query).mappings()]
 
 
+def _judged_by(
+    of_set: Sequence[Any], attached: Sequence[Any], *, is_given: bool
+) -> Literal["given", "test_set", "requirements", "nothing"]:
+    if not attached:
+        return "nothing"
+    if is_given:
+        return "given"
+    return "test_set" if of_set else "requirements"
+
+
+_SHOWN = (Metric.id, Metric.name, Metric.required, Metric.evaluator_key, Metric.params, Metric.rule)
+
+
+def _given(scope: Scope, project_id: UUID, metric_ids: Sequence[UUID]) -> list[Any]:
+    query = (
+        scope.select(*_SHOWN)
+        .add_columns(cast(null(), Requirement.id.type).label("requirement_id"))
+        .where(Metric.id.in_(list(metric_ids)), Metric.project_id == project_id, Metric.archived_at.is_(None))
+        .order_by(Metric.name)
+    )
+    return list(scope.session.execute(query).all())
+
+
 def _attached(scope: Scope, test_set_id: UUID, requirement_ids: Sequence[UUID]) -> list[Any]:
     """Live metrics of the set (without a requirement) and of these requirements."""
-    shown = (Metric.id, Metric.name, Metric.required, Metric.evaluator_key, Metric.params, Metric.rule)
     of_set = (
-        scope.select(*shown)
+        scope.select(*_SHOWN)
         .add_columns(cast(null(), Requirement.id.type).label("requirement_id"))
         .join(
             TestSetMetric,
@@ -161,7 +195,7 @@ def _attached(scope: Scope, test_set_id: UUID, requirement_ids: Sequence[UUID]) 
         .where(TestSetMetric.test_set_id == test_set_id, Metric.archived_at.is_(None))
     )
     of_requirements = (
-        scope.select(*shown)
+        scope.select(*_SHOWN)
         .add_columns(RequirementMetric.requirement_id)
         .join(
             RequirementMetric,
@@ -196,6 +230,7 @@ def _judge(registry: Registry, row: Any, part: _Part) -> JudgingMetric:
         requirement=part.requirement,
         tests=part.tests,
         applies_to=part.tests - lacking,
+        needs=tuple(sorted(str(need) for need in needs)),
         problem=problem,
     )
 

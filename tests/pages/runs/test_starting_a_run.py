@@ -112,3 +112,21 @@ def test_readers_and_strangers_start_nothing(alice: Person, bob: Person, charlie
         assert bob.web.post(f"/p/support-copilot/{address}", form).status_code == 403
         assert charlie.web.post(f"/p/support-copilot/{address}", form).status_code == 404
     assert alice.count(TestRun) == 1
+
+
+def test_checking_first_shows_what_was_found_and_starts_nothing(alice: Person, project: ProjectView) -> None:
+    made = made_by(alice, project)
+    form = {
+        "test_set": str(made.test_set_id),
+        "endpoint": str(made.endpoint_id),
+        "metric_ids": str(made.metric_ids["Contains the answer"]),
+    }
+    answer = alice.web.post("/p/support-copilot/runs/check", form)
+    assert answer.status_code == 200
+    page = re.sub(r"[ \n\t]+", " ", answer.text)
+    assert "“Release regression” has 3 tests." in page
+    assert "first test got no answer" in page  # that endpoint's host does not exist
+    assert "<dt>Calls</dt><dd>3</dd>" in page
+    assert "What the endpoint&#39;s own calls cost is not known here." in page
+    assert alice.count(TestRun) == 1
+    assert alice.web.post("/p/support-copilot/runs/check", {"test_set": form["test_set"]}).status_code == 422
