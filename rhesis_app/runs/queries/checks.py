@@ -150,7 +150,7 @@ def estimate_of(known: Known, wanted: WantedRun, measured_ms: float | None = Non
     else:
         notes.append("No earlier run of this endpoint tells how long it takes.")
         return Estimate(calls=calls, seconds=None, cost=None, currency=None, notes=tuple(notes))
-    seconds = (round(turns * low / 1000, 1), round(turns * high / 1000, 1))
+    seconds = (round(turns * low / 1000, 2), round(turns * high / 1000, 2))
     return Estimate(calls=calls, seconds=seconds, cost=None, currency=None, notes=tuple(notes))
 
 
@@ -178,6 +178,9 @@ def _metrics(found: Preflight, given: int) -> Check:
         sentence = (
             f"{found.unjudged} of {found.test_count} tests {has} no requirement with metrics: they will stay unscored."
         )
+        return Check(check="metrics", status="warning", message=sentence)
+    if not any(one.required for one in found.metrics):
+        sentence = "Only optional metrics would judge: every test stays unscored. Make one of them required."
         return Check(check="metrics", status="warning", message=sentence)
     return Check(check="metrics", status="passed", message=f"{_counted(judging, 'metric')} would judge.")
 

@@ -6,9 +6,9 @@ from rhesis_app.runs.queries.checks import Check, Known, WantedRun, checks_of
 from rhesis_app.runs.queries.preflight import JudgingMetric, Preflight
 
 
-def checked(needs: tuple[str, ...], mapping: dict[str, str]) -> dict[str, Check]:
+def checked(needs: tuple[str, ...], mapping: dict[str, str], *, required: bool = True) -> dict[str, Check]:
     metric = JudgingMetric(
-        id=new_id(), name="Cites", required=True, requirement=None, tests=3, applies_to=3, needs=needs, problem=None
+        id=new_id(), name="Cites", required=required, requirement=None, tests=3, applies_to=3, needs=needs, problem=None
     )
     found = Preflight(
         test_set_id=new_id(),
@@ -39,3 +39,11 @@ def test_a_metric_that_asks_a_model_is_named() -> None:
     models = checked(("judge",), {"output": "$.reply"})["models"]
     assert (models.status, "“Cites” asks a model" in models.message) == ("skipped", True)
     assert checked((), {"output": "$.reply"})["models"].status == "passed"
+
+
+def test_optional_metrics_alone_decide_nothing() -> None:
+    metrics = checked((), {"output": "$.reply"}, required=False)["metrics"]
+    assert (metrics.status, metrics.message) == (
+        "warning",
+        "Only optional metrics would judge: every test stays unscored. Make one of them required.",
+    )
