@@ -3,10 +3,10 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 
-from sqlalchemy import Interval, func, literal, text
+from sqlalchemy import CursorResult, Interval, func, literal, text
 
 from rhesis_app.authoring.actions.metrics import freeze_metrics
 from rhesis_app.authoring.models import MetricVersion, TestSet, TestSetVersion
@@ -19,7 +19,6 @@ from rhesis_app.kernel.registry import Registry
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.actions.start import ChosenMetric, accept_once, given_metrics, next_number, ring, write_metrics
 from rhesis_app.runs.models import RunMetric, TestRun
-from rhesis_app.runs.queries.totals import effective_counts
 from rhesis_app.runs.rules import DEADLINE, MAX_ATTEMPTS, SCORING_AT_ONCE, SCORING_S, RunKind
 from rhesis_app.scoring.outcome import Outcome
 
@@ -128,7 +127,7 @@ def _rerun(scope: Scope, registry: Registry, new: Rerun) -> UUID:
 def _rescore(scope: Scope, registry: Registry, new: Rescore) -> UUID:
     with scope.atomic():
         parent = _ended(scope, new.run_id)
-        counts = effective_counts(scope, parent.id)
+        counts = _counts(parent)
         if not sum(counts.values()) - counts.get(Outcome.ERROR, 0):
             raise Conflict(f"#{parent.number} has no answers to score. Run its tests again instead.")
         given = given_metrics(scope, new.metric_ids, parent.project_id)
@@ -187,7 +186,7 @@ def _tests_of(scope: Scope, parent: TestRun, only: str | None) -> tuple[Sequence
         ).one()
         if parent.planned == whole * parent.trials:
             return (), parent.planned
-    counts = effective_counts(scope, parent.id)
+    counts = _counts(parent)
     outcomes = (only,) if only else _EVERY
     planned = sum(counts.get(outcome, 0) for outcome in outcomes)
     if not planned:
@@ -196,6 +195,11 @@ def _tests_of(scope: Scope, parent: TestRun, only: str | None) -> tuple[Sequence
         )
         raise Invalid.field("only", f"{said} #{parent.number}, so there is nothing to run again.")
     return outcomes, planned
+
+
+def _counts(parent: TestRun) -> dict[str, int]:
+    """The parent's results by effective outcome; while it is held no review changes them."""
+    return {outcome: int(parent.totals[outcome]) for outcome in _EVERY}
 
 
 def _own_metrics(scope: Scope, parent: TestRun) -> list[ChosenMetric]:
@@ -253,10 +257,12 @@ def _plan(scope: Scope, row: TestRun, child: _Child) -> None:
     }
     if child.outcomes:
         chosen = {"parent": row.parent_run_id, "outcomes": list(child.outcomes)}
-        scope.session.execute(_OF_RESULTS, values | chosen)
+        written = scope.session.execute(_OF_RESULTS, values | chosen)
     else:
         whole = {"version": row.test_set_version_id, "trials": row.trials}
-        scope.session.execute(_OF_VERSION, values | whole)
+        written = scope.session.execute(_OF_VERSION, values | whole)
+    if cast(CursorResult[Any], written).rowcount != child.planned:
+        raise Conflict("The run's results changed meanwhile. Try again.")
 
 
 def _digest(*parts: str) -> str:

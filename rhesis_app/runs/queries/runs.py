@@ -26,14 +26,13 @@ _PARENT = aliased(TestRun, name="parent")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFilter:
-    """Which runs to list; empty fields leave nothing out. `only_counted` keeps those whose rates form a row."""
+    """Which runs to list; empty fields leave nothing out."""
 
     project_id: UUID | None = None
     statuses: tuple[str, ...] = ()
     test_set_id: UUID | None = None
     endpoint_id: UUID | None = None
     parent_run_id: UUID | None = None
-    only_counted: bool = False
 
 
 def view_run(scope: Scope, run_id: UUID) -> RunView:
@@ -65,8 +64,6 @@ def list_runs(scope: Scope, request: PageRequest, chosen: RunFilter) -> Page[Run
         query = query.where(TestRun.endpoint_id == chosen.endpoint_id)
     if chosen.parent_run_id:
         query = query.where(TestRun.parent_run_id == chosen.parent_run_id)
-    if chosen.only_counted:
-        query = query.where(is_counted())
     total = scope.session.scalar(total_of(query)) if request.count else None
     rows = scope.session.execute(keyset(query, [By(TestRun.id, descending=True)], request)).all()
     counts = counts_of(scope, (row.id for row in rows if row.finished_at is None))

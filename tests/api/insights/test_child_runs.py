@@ -141,7 +141,7 @@ def test_trend_and_overview_leave_out_what_did_not_ask_the_whole_set(alice: Pers
     with alice.scope() as scope:
         latest = latest_runs(scope, project.id)
         assert [run.number for run in latest] == [4, 3, 2, 1]
-        assert [run.number for run in trend_of(scope, latest)] == [1, 2]
+        assert [run.number for run in trend_of(latest)] == [1, 2]
     page = alice.web.get("/p/support-copilot/").text
     assert 'Now, run <a href="/p/support-copilot/runs/2">#2</a>' in page
     assert "re-score of #1" in page
