@@ -1,4 +1,4 @@
-"""Runs that come of other runs: what they were chosen by, and stored answers that wait to be scored.
+"""Runs that come of other runs: what they were chosen by, stored answers that wait to be scored; changes to many rows.
 
 Revision ID: 0009
 Revises: 0008
@@ -6,6 +6,7 @@ Revises: 0008
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0009"
 down_revision = "0008"
@@ -18,9 +19,74 @@ def upgrade() -> None:
     op.create_index("ix_test_run_parent_run_id", "test_run", ["organization_id", "parent_run_id"])
     # no endpoint: a stored answer is scored, and nobody's limit is touched
     op.alter_column("work_item", "endpoint_id", existing_type=sa.Uuid(), nullable=True)
+    _orders()
     cursor = op.get_bind().connection.cursor()
-    for statement in (LEASES, DEADLINES):
+    for statement in (LEASES, DEADLINES, *map(policies, ("rescore_order", "test_edit")), GRANTS):
         cursor.execute(statement)
+
+
+def _orders() -> None:
+    op.create_table(
+        "rescore_order",
+        sa.Column("project_id", sa.Uuid(), nullable=False),
+        sa.Column("run_ids", postgresql.ARRAY(sa.Uuid()), nullable=False),
+        sa.Column("metric_ids", postgresql.ARRAY(sa.Uuid()), nullable=False),
+        *_asked_once("rescore_order"),
+    )
+    op.create_table(
+        "test_edit",
+        sa.Column("project_id", sa.Uuid(), nullable=False),
+        sa.Column("test_ids", postgresql.ARRAY(sa.Uuid()), nullable=False),
+        sa.Column("changes", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("changed", sa.Integer(), nullable=True),
+        sa.Column("author_id", sa.Uuid(), nullable=True),
+        sa.Column("finished_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["author_id"], ["app_user.id"], name=op.f("fk_test_edit_author_id"), ondelete="SET NULL"
+        ),
+        *_asked_once("test_edit"),
+    )
+
+
+def _asked_once(table: str) -> list[object]:
+    """What both have: an id, an organization, a project, and the key that makes a repeated request the first one."""
+    return [
+        sa.Column("idempotency_key", sa.Text(), nullable=True),
+        sa.Column("idempotency_body", sa.Text(), nullable=True),
+        sa.Column("created_at", postgresql.TIMESTAMP(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("organization_id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "project_id"],
+            ["project.organization_id", "project.id"],
+            name=op.f(f"fk_{table}_organization_id_project_id"),
+            ondelete="RESTRICT",
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organization.id"], name=op.f(f"fk_{table}_organization_id"), ondelete="RESTRICT"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f(f"pk_{table}")),
+        sa.UniqueConstraint(
+            "organization_id", "idempotency_key", name=op.f(f"uq_{table}_organization_id_idempotency_key")
+        ),
+    ]
+
+
+def policies(table: str) -> str:
+    """Row-level security for one table: the app's role sees its organization, the owner everything."""
+    rule = "organization_id = app_organization()"
+    return f"""
+ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
+ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant ON {table} TO rhesis_app USING ({rule}) WITH CHECK ({rule});
+DO $$ BEGIN EXECUTE format('CREATE POLICY owner ON {table} TO %I USING (true) WITH CHECK (true)', current_user); END $$;
+"""
+
+
+GRANTS = """
+GRANT SELECT, INSERT ON rescore_order TO rhesis_app;
+GRANT SELECT, INSERT, UPDATE (changed, finished_at) ON test_edit TO rhesis_app;
+"""
 
 
 # As in 0001; what is lost or late while it is scored says so.

@@ -43,6 +43,25 @@ class Metric(Identified, Stamped, Archivable, TenantOwned, Base):
     required: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
 
 
+class TestEdit(Identified, TenantOwned, Base):
+    """One change to many tests: which and what, and once it is made how many it touched."""
+
+    __tablename__ = "test_edit"
+    __table_args__ = (
+        belongs_to("project_id", "project"),
+        UniqueConstraint("organization_id", "idempotency_key"),
+    )
+    project_id: Mapped[UUID]
+    test_ids: Mapped[list[UUID]]
+    changes: Mapped[Json]
+    changed: Mapped[int | None]
+    idempotency_key: Mapped[str | None]
+    idempotency_body: Mapped[str | None]
+    author_id: Mapped[UUID | None] = mapped_column(ForeignKey("app_user.id", ondelete="SET NULL"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    finished_at: Mapped[datetime | None]
+
+
 class MetricVersion(Identified, TenantOwned, Base):
     """A metric as it was when a run froze it, with the evaluator's revision."""
 

@@ -32,6 +32,7 @@ class Base(DeclarativeBase):
         datetime: TIMESTAMP(timezone=True),
         Json: JSONB(),
         list[str]: ARRAY(Text()),
+        list[UUID]: ARRAY(Uuid()),
         list[Json]: JSONB(),
     }
 

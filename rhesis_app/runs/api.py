@@ -8,7 +8,9 @@ from flask.views import MethodView
 from rhesis_app.insights.queries.decided_run import DecidedRun, view_decided_run
 from rhesis_app.kernel.paging import Page
 from rhesis_app.kernel.permissions import Permission
+from rhesis_app.notifications.queries.background import JobView, view_job
 from rhesis_app.runs.actions.again import Rerun, Rescore, rerun_tests, rescore_answers
+from rhesis_app.runs.actions.again_many import RescoreMany, ask_for_rescores
 from rhesis_app.runs.actions.cancel import cancel_run
 from rhesis_app.runs.actions.check import Callout, check_run
 from rhesis_app.runs.actions.plan import Parts
@@ -27,6 +29,7 @@ from rhesis_app.runs.schemas import (
     PreflightArguments,
     RerunArguments,
     RescoreArguments,
+    RescoreManyArguments,
     ResultListArguments,
     RunArguments,
     RunHeaders,
@@ -130,6 +133,22 @@ def rescore(headers: dict[str, Any], arguments: dict[str, Any], run_id: UUID) ->
     """Score the answers of an ended run by other metrics, or by newer versions of its own; the endpoint is not called."""
     new = Rescore(run_id=run_id, metric_ids=tuple(arguments["metric_ids"]), idempotency_key=headers["idempotency_key"])
     return _accepted(rescore_answers(current_scope(), runtime().registry, new))
+
+
+@blueprint.route("/rescores", methods=["POST"])
+@needs(Permission.RUN_EXECUTE)
+@blueprint.arguments(RunHeaders, location="headers")
+@blueprint.arguments(RescoreManyArguments)
+@blueprint.answers(202, JobView)
+def rescore_many(headers: dict[str, Any], arguments: dict[str, Any]) -> Answer:
+    """Have a worker score the answers of many ended runs again, as a run of its own each: all of them are started, or none."""
+    new = RescoreMany(
+        run_ids=tuple(arguments["run_ids"]),
+        metric_ids=tuple(arguments["metric_ids"]),
+        idempotency_key=headers["idempotency_key"],
+    )
+    job_id = ask_for_rescores(current_scope(), new)
+    return Answer(view_job(current_scope(), runtime().jobs, job_id), {"Location": f"/api/v1/jobs/{job_id}"})
 
 
 @blueprint.route("/test-runs/<uuid:run_id>/results")

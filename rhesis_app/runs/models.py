@@ -67,6 +67,22 @@ class TestRun(Identified, Stamped, TenantOwned, Base):
     cancel_requested_at: Mapped[datetime | None]
 
 
+class RescoreOrder(Identified, TenantOwned, Base):
+    """Several runs whose answers a job shall score again, by these metrics or, without any, by each run's own."""
+
+    __tablename__ = "rescore_order"
+    __table_args__ = (
+        belongs_to("project_id", "project"),
+        UniqueConstraint("organization_id", "idempotency_key"),
+    )
+    project_id: Mapped[UUID]
+    run_ids: Mapped[list[UUID]]
+    metric_ids: Mapped[list[UUID]]
+    idempotency_key: Mapped[str | None]
+    idempotency_body: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
 class RunMetric(TenantOwned, Base):
     """A metric version that judges a run's results: all of them, or those of one requirement."""
 

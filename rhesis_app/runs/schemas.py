@@ -3,6 +3,7 @@
 from marshmallow import EXCLUDE, fields, validate
 
 from rhesis_app.runs.actions.again import ONLY
+from rhesis_app.runs.actions.again_many import MOST_RUNS
 from rhesis_app.runs.actions.review import MAX_COMMENT, VERDICTS
 from rhesis_app.runs.queries.breakdown import OUTCOMES
 from rhesis_app.runs.queries.checks import MAX_TRIALS
@@ -38,6 +39,12 @@ class RescoreArguments(Input):
     """What to score the answers by; without `metric_ids` by the run's own metrics as they are now."""
 
     metric_ids = fields.List(fields.UUID(), load_default=list, validate=validate.Length(max=50))
+
+
+class RescoreManyArguments(RescoreArguments):
+    """Several runs of one project to score again."""
+
+    run_ids = fields.List(fields.UUID(), required=True, validate=validate.Length(1, MOST_RUNS))
 
 
 class RunHeaders(Input):

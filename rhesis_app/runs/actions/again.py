@@ -54,11 +54,15 @@ class Rerun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rescore:
-    """Score an ended run's answers again; without `metric_ids` by its own metrics as they are now."""
+    """Score an ended run's answers again; without `metric_ids` by its own metrics as they are now.
+
+    `started_by` is who asked, where a job does it for them.
+    """
 
     run_id: UUID
     metric_ids: tuple[UUID, ...] = ()
     idempotency_key: str | None = None
+    started_by: UUID | None = None
 
     @property
     def body(self) -> str:
@@ -78,6 +82,7 @@ class _Child:
     chosen_by: str | None
     outcomes: Sequence[str] = ()
     endpoint_id: UUID | None = None
+    started_by: UUID | None = None
 
 
 def rerun_tests(scope: Scope, registry: Registry, new: Rerun) -> UUID:
@@ -143,6 +148,7 @@ def _rescore(scope: Scope, registry: Registry, new: Rescore) -> UUID:
                 "answers_of": parent.config.get("answers_of") or parent.number,
             },
             outcomes=_EVERY,
+            started_by=new.started_by,
         )
         run_id = _add(scope, registry, parent, child, _Key(new.idempotency_key, new.body))
         ring(scope, run_id, SCORING_AT_ONCE, SCORING_S)
@@ -237,7 +243,7 @@ def _add(scope: Scope, registry: Registry, parent: TestRun, child: _Child, key: 
         planned=child.planned,
         idempotency_key=key.key,
         idempotency_body=key.body if key.key else None,
-        started_by=scope.actor.user_id,
+        started_by=child.started_by or scope.actor.user_id,
         deadline_at=func.now() + literal(DEADLINE, Interval),
     )
     scope.session.add(row)
