@@ -11,12 +11,14 @@ from rhesis_app.auth import api as auth_api
 from rhesis_app.auth import pages as auth_pages
 from rhesis_app.auth.guard import register_guard
 from rhesis_app.authoring import jobs as imports_jobs
+from rhesis_app.authoring.api import edits as test_edits_api
 from rhesis_app.authoring.api import evaluators as evaluators_api
 from rhesis_app.authoring.api import imports as imports_api
 from rhesis_app.authoring.api import metrics as metrics_api
 from rhesis_app.authoring.api import requirements as requirements_api
 from rhesis_app.authoring.api import sets as test_sets_api
 from rhesis_app.authoring.api import tests as tests_api
+from rhesis_app.authoring.pages import edits as test_edits_pages
 from rhesis_app.authoring.pages import imports as imports_pages
 from rhesis_app.authoring.pages import metrics as metrics_pages
 from rhesis_app.authoring.pages import requirements as requirements_pages
@@ -84,6 +86,7 @@ PAGES: tuple[ModuleType, ...] = (
     requirements_pages,
     metrics_pages,
     tests_pages,
+    test_edits_pages,
     test_sets_pages,
     imports_pages,
     runs_pages,
@@ -106,6 +109,7 @@ APIS: tuple[ModuleType, ...] = (
     evaluators_api,
     metrics_api,
     tests_api,
+    test_edits_api,
     test_sets_api,
     imports_api,
     runs_api,

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from rhesis_app.authoring.actions.edit_many import EDIT, apply_edit
 from rhesis_app.authoring.actions.imports import CONFIRM, confirm_import
 from rhesis_app.infra.runtime import Runtime
 from rhesis_app.infra.stopping import stop_on_sigterm
@@ -28,5 +29,27 @@ def confirm(host: Runtime, scope: Scope, ids: dict[str, str]) -> None:
     def work(scope: Scope, held: Held) -> None:
         with held.finishing(scope):
             confirm_import(scope, held.subject_id, tick=held.tick)
+
+    perform(host, scope, UUID(ids["job_id"]), work, stop_on_sigterm())
+
+
+_MAY_EDIT = frozenset(
+    {
+        Permission.PROJECT_READ,
+        Permission.REQUIREMENT_WRITE,
+        Permission.TEST_DELETE,
+        Permission.TEST_READ,
+        Permission.TEST_WRITE,
+    }
+)
+
+
+@job(EDIT, queue="jobs", permissions=_MAY_EDIT, timeout_s=900, title="Changing tests", cancel=Permission.TEST_WRITE)
+def edit(host: Runtime, scope: Scope, ids: dict[str, str]) -> None:
+    """Make one change to many tests."""
+
+    def work(scope: Scope, held: Held) -> None:
+        with held.finishing(scope):
+            apply_edit(scope, held.subject_id, tick=held.tick)
 
     perform(host, scope, UUID(ids["job_id"]), work, stop_on_sigterm())

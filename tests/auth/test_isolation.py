@@ -81,6 +81,8 @@ def everything_of(charlie: Person) -> Theirs:
         test = session.scalars(scope.select(Test).limit(1)).one()
         slug = project.slug
     result = world.ask("SELECT id FROM test_result LIMIT 1")[0].id
+    changes = {"project_id": str(world.project_id), "filter": {}, "changes": {"add_tags": [CANARY]}}
+    edit_id = charlie.api.post("/test-edits", changes).json["id"]
     rule = {"kind": "pass_rate"}
     gate = charlie.api.post("/gates", {"project_id": str(world.project_id), "name": CANARY, "rule": rule}).json
     reviewed = charlie.api.post(f"/test-results/{result}/reviews", {"verdict": "passed", "comment": CANARY}).json
@@ -106,6 +108,7 @@ def everything_of(charlie: Person) -> Theirs:
             "token_id": token,
             "report_id": report["id"],
             "job_id": report["job_id"],
+            "edit_id": edit_id,
             "gate_id": gate["id"],
             "review_id": reviewed["reviews"][0]["id"],
         }
@@ -246,6 +249,7 @@ def test_a_viewer_changes_nothing(app: Flask, alice: Person, bob: Person, superu
         "token_id": new_id(),
         "report_id": new_id(),
         "job_id": job_id,
+        "edit_id": new_id(),
         "gate_id": new_id(),
         "review_id": new_id(),
     }

@@ -9,9 +9,11 @@ from flask import Blueprint, Response, request, url_for
 from rhesis_app.authoring.actions import tests as actions
 from rhesis_app.authoring.actions.set_items import AddedTests, add_tests
 from rhesis_app.authoring.forms import tests as forms
+from rhesis_app.authoring.forms.edits import kept_filters
 from rhesis_app.authoring.queries import tests as queries
 from rhesis_app.authoring.queries.sets import TestSetChoice, list_test_set_choices
 from rhesis_app.kernel.errors import AppError, NotFound
+from rhesis_app.kernel.ids import new_id
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.projects.queries import ProjectView, project_by_slug
 from rhesis_app.web.access import needs
@@ -30,6 +32,7 @@ def index(slug: str) -> Response:
     scope = current_scope()
     project = project_by_slug(scope, slug)
     chosen = forms.test_filter(request.args, project.id)
+    requirements = queries.list_requirement_choices(scope, project.id)
     page = queries.list_test_lines(scope, page_request(cursor=request.args.get("cursor"), count=True), chosen)
     return _page(
         "index",
@@ -37,7 +40,10 @@ def index(slug: str) -> Response:
         page=page,
         links=page_links(page),
         chosen=chosen,
-        requirements=_options("Every requirement", queries.list_requirement_choices(scope, project.id)),
+        requirements=_options("Every requirement", requirements),
+        requirement_names=[(f"name:{one.name}", one.name) for one in requirements],
+        edit_key=new_id(),
+        filters_kept=kept_filters(request.args),
         test_sets=_options("Every test set", list_test_set_choices(scope, project.id)),
     )
 

@@ -1,6 +1,6 @@
 """What is asked of tests."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -117,6 +117,16 @@ def list_test_lines(scope: Scope, request: PageRequest, chosen: TestFilter) -> P
         view=lambda row: TestLine(**{"position": None, **row}),
         total=_total(scope, query, request),
     )
+
+
+def matching_test_ids(
+    scope: Scope, chosen: TestFilter, *, only: Sequence[UUID] | None = None, limit: int
+) -> list[UUID]:
+    """Ids of the tests that a filter lets through, at most `limit`; with `only`, of these alone."""
+    query = _narrowed(scope, scope.select(Test.id), chosen)
+    if only is not None:
+        query = query.where(Test.id.in_(only))
+    return list(scope.session.scalars(query.order_by(Test.id).limit(limit)))
 
 
 def get_test(scope: Scope, test_id: UUID) -> TestView:

@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import fields, validate
+from marshmallow import EXCLUDE, fields, validate
 
+from rhesis_app.authoring.queries.edits import MOST
+from rhesis_app.authoring.rules.edits import MAX_TAGS
 from rhesis_app.authoring.rules.names import MAX_NAME
 from rhesis_app.authoring.rules.tests import MAX_CONTEXT, MAX_MESSAGES, MAX_TEXT, ROLES, TestContent
 from rhesis_app.web.openapi import Input, ListArguments
+from rhesis_app.web.waiting import MAX_WAIT_S
 
 _TEXT = validate.Length(max=MAX_TEXT)
 
@@ -62,6 +65,60 @@ class TestListArguments(ListArguments):
     test_set_id = fields.UUID(load_default=None)
     q = fields.String(load_default="", validate=validate.Length(max=200))
     archived = fields.Boolean(load_default=False)
+
+
+class TestEditChangesArguments(Input):
+    """What changes of every test; `requirement` null takes it away, a metadata value of null its name."""
+
+    __test__ = False
+
+    requirement = fields.String(allow_none=True, validate=validate.Length(max=MAX_NAME))
+    add_tags = fields.List(fields.String(), load_default=list, validate=validate.Length(max=MAX_TAGS))
+    remove_tags = fields.List(fields.String(), load_default=list, validate=validate.Length(max=MAX_TAGS))
+    metadata = fields.Dict(keys=fields.String(), load_default=dict)
+    archive = fields.Boolean(load_default=False)
+
+
+class TestEditFilterArguments(Input):
+    """Which live tests of the project; without anything all of them."""
+
+    __test__ = False
+
+    requirement_id = fields.UUID(load_default=None)
+    test_set_id = fields.UUID(load_default=None)
+    q = fields.String(load_default="", validate=validate.Length(max=200))
+
+
+class NewTestEditArguments(Input):
+    """A change to the tests named, or to those of a `filter`; one of the two."""
+
+    project_id = fields.UUID(required=True)
+    test_ids = fields.List(fields.UUID(), load_default=None, validate=validate.Length(1, MOST))
+    filter = fields.Nested(TestEditFilterArguments, load_default=None)
+    changes = fields.Nested(TestEditChangesArguments, required=True)
+
+
+class TestEditHeaders(Input):
+    """The same key makes the same change once."""
+
+    __test__ = False
+
+    class Meta:
+        """Other headers are none of this operation's business."""
+
+        unknown = EXCLUDE
+
+    idempotency_key = fields.String(
+        data_key="Idempotency-Key", load_default=None, validate=validate.Length(min=1, max=200)
+    )
+
+
+class TestEditArguments(Input):
+    """Reading a change: `wait` is how many seconds to wait for its end."""
+
+    __test__ = False
+
+    wait = fields.Integer(load_default=0, validate=validate.Range(0, MAX_WAIT_S))
 
 
 def changes_of(arguments: Mapping[str, Any]) -> dict[str, Any]:
