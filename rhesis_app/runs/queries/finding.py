@@ -20,6 +20,22 @@ def finding_of(run: RunView, requirements: Sequence[RequirementRate]) -> str:
     return f"{said} {weakest}" if weakest else said
 
 
+def origin_of(run: RunView) -> str:
+    """Where a run that came of another one has its tests or answers from; empty for any other."""
+    if run.parent is None:
+        return ""
+    of = f"{run.origin} #{run.parent.number}: "
+    said = of + ("its answers, judged again without a call." if run.kind == "rescore" else _asked_again(run))
+    if run.chosen_by is None:
+        return said
+    return f"{said} It has chosen tests only, so its rate says nothing of the whole set."
+
+
+def _asked_again(run: RunView) -> str:
+    did = {"failed": "failed", "error": "ended in an error"}.get(run.chosen_by or "")
+    return f"only the tests that {did} in #{run.chosen_from}." if did else "the same tests, asked again."
+
+
 def left_out_of(run: RunView) -> str:
     """What the rate leaves out, and between which bounds it lies whatever that would have been."""
     totals, rate = run.totals, run.pass_rate

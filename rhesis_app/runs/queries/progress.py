@@ -11,6 +11,7 @@ from rhesis_app.endpoints.models import EndpointThrottle
 from rhesis_app.runs.models import TestRun, WorkItem
 from rhesis_app.runs.queries.json_rows import json_object
 from rhesis_app.runs.queries.views import RunView
+from rhesis_app.runs.rules import RunKind
 
 _ENOUGH = 5  # answers before a remaining time is more than a guess
 
@@ -40,6 +41,7 @@ def open_work() -> Any:
         select(_seconds(EndpointThrottle.paused_until))
         .where(EndpointThrottle.organization_id == TestRun.organization_id)
         .where(EndpointThrottle.endpoint_id == TestRun.endpoint_id, EndpointThrottle.paused_until > now)
+        .where(TestRun.kind != RunKind.RESCORE)  # who scores stored answers asks nobody
         .correlate(TestRun)
         .scalar_subquery()
     )

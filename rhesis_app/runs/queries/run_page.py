@@ -16,7 +16,7 @@ from rhesis_app.runs.queries.breakdown import (
     requirements_of,
 )
 from rhesis_app.runs.queries.children import ChildRun, child_run, children
-from rhesis_app.runs.queries.finding import finding_of, left_out_of
+from rhesis_app.runs.queries.finding import finding_of, left_out_of, origin_of
 from rhesis_app.runs.queries.progress import Progress, open_work, standing_still, time_left_ms
 from rhesis_app.runs.queries.runs import one_run
 from rhesis_app.runs.queries.views import RunView, run_view
@@ -52,6 +52,11 @@ class RunPage:
     def finding(self) -> str:
         """What the run says, in a sentence or two."""
         return finding_of(self.run, self.requirements)
+
+    @property
+    def origin(self) -> str:
+        """Where its tests or answers come from, if it came of another run."""
+        return origin_of(self.run)
 
     @property
     def left_out(self) -> str:

@@ -6,7 +6,7 @@ from rhesis_app.kernel.registry import Registry
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.projects.queries import get_project
 from rhesis_app.runs.queries.breakdown import view_breakdown
-from rhesis_app.runs.queries.finding import finding_of, left_out_of
+from rhesis_app.runs.queries.finding import finding_of, left_out_of, origin_of
 from rhesis_app.runs.queries.runs import view_run
 from rhesis_app.runs.queries.views import PassRate
 from rhesis_app.runs.queries.wording import words_of
@@ -41,7 +41,7 @@ def run_summary(scope: Scope, registry: Registry, run_id: UUID, *, url: str | No
         started_at=run.started_at,
         finished_at=run.finished_at,
         url=url,
-        finding=finding_of(run, parts.requirements),
+        finding=" ".join(said for said in (origin_of(run), finding_of(run, parts.requirements)) if said),
         left_out=left_out_of(run),
         by_requirement=tuple(
             PartRate(name=one.name or "Without a requirement", rate=_rate(one.rate)) for one in parts.requirements

@@ -2,6 +2,8 @@
 
 import re
 
+from sqlalchemy import text
+
 from rhesis_app.projects.queries import ProjectView
 from rhesis_app.runs.models import TestRun, WorkItem
 from tests.factories import Given, MadeRun, RunPlan, make_run
@@ -46,7 +48,8 @@ def test_a_rerun_of_what_failed_says_what_it_is_and_its_parent_leads_there(alice
     assert [answer.headers["Location"] for answer in answers] == [f"{PATH}/2"] * 2
     assert alice.count(TestRun) == 2
     child = shown(alice, "/2")
-    assert f'Re-run of <a href="{PATH}/1">#1</a>: only the tests that failed in #1' in child
+    assert "Re-run of #1: only the tests that failed in #1. It has chosen tests only, so its rate says nothing" in child
+    assert f'<a href="{PATH}/1">Open #1</a>' in child
     parent = shown(alice, "/1")
     assert f'<a href="{PATH}/2">#2 Re-run of failed tests</a>' in parent
     assert "Queued" in parent
@@ -73,7 +76,7 @@ def test_a_score_by_other_metrics_says_how_many_answers_and_that_nobody_is_calle
     answers = [alice.web.post(f"{PATH}/1/rescore", form) for _ in range(2)]
     assert [answer.headers["Location"] for answer in answers] == [f"{PATH}/2"] * 2
     assert alice.count(WorkItem, endpoint_id=None) == 3
-    assert f'Re-score of <a href="{PATH}/1">#1</a>: its answers, judged again without a call.' in shown(alice, "/2")
+    assert "Re-score of #1: its answers, judged again without a call." in shown(alice, "/2")
     assert f'<a href="{PATH}/2">#2 Re-score</a>' in shown(alice, "/1")
 
 
@@ -127,3 +130,32 @@ def test_a_run_of_chosen_tests_stands_beside_the_run_it_came_of(alice: Person, p
         )
         make_run(scope, plan, RESULTS[1:2])
     assert "baseline=1&amp;candidate=3" in shown(alice, "/3/against")
+
+
+def test_reports_say_where_a_run_comes_from(alice: Person, project: ProjectView) -> None:
+    made = ended(alice, project)
+    with alice.scope() as scope:
+        plan = RunPlan(
+            project_id=project.id,
+            same_tests=True,
+            kind="rerun",
+            parent_run_id=made.id,
+            chosen_by="failed",
+            config={"chosen_from": 1},
+        )
+        child = make_run(scope, plan, RESULTS[1:2])
+    text = alice.api.get(f"/test-runs/{child.id}/export?format=markdown.run").text
+    assert "Re-run of #1: only the tests that failed in #1. It has chosen tests only" in text
+
+
+def test_a_pause_of_the_endpoint_holds_up_no_score(alice: Person, project: ProjectView) -> None:
+    made = ended(alice, project)
+    with alice.scope() as scope:
+        kinds = ("run", "rescore")
+        for kind in kinds:
+            parent = None if kind == "run" else made.id
+            plan = RunPlan(project_id=project.id, kind=kind, parent_run_id=parent, is_finished=False)
+            make_run(scope, plan, [Given(outcome="pending")])
+        with scope.atomic() as session:
+            session.execute(text("UPDATE endpoint_throttle SET paused_until = now() + interval '1 minute'"))
+    assert ["asks for a pause" in shown(alice, f"/{number}") for number in (2, 3)] == [True, False]
