@@ -105,3 +105,24 @@ def test_an_export_takes_one_for_every_batch(alice: Person, project: ProjectView
     few = taken(statements, lambda: alice.api.get(f"/test-runs/{small.id}/export?format=json.run").data)
     lots = taken(statements, lambda: alice.api.get(f"/test-runs/{large.id}/export?format=json.run").data)
     assert lots - few == 2
+
+
+@pytest.mark.parametrize("verb", ["rerun", "rescore"])
+def test_starting_from_an_ended_run_takes_the_same_for_few_and_many(
+    alice: Person, project: ProjectView, statements: Watch, verb: str
+) -> None:
+    small, large = (run_of(alice, project, many(count)) for count in (8, 800))
+    few, lots = (
+        taken(statements, lambda run=run: alice.api.post(f"/test-runs/{run.id}/{verb}", {})) for run in (small, large)
+    )
+    assert few == lots <= 20
+
+
+def test_a_run_with_many_children_takes_no_more(alice: Person, project: ProjectView, statements: Watch) -> None:
+    parent = run_of(alice, project, many(20))
+    alone = taken(statements, lambda: alice.web.get("/p/support-copilot/runs/1"))
+    with alice.scope() as scope:
+        for _ in range(30):
+            plan = RunPlan(project_id=project.id, metrics=METRICS, kind="rescore", parent_run_id=parent.id)
+            make_run(scope, plan, many(2))
+    assert taken(statements, lambda: alice.web.get("/p/support-copilot/runs/1")) == alone <= 8

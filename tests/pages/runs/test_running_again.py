@@ -144,7 +144,7 @@ def test_reports_say_where_a_run_comes_from(alice: Person, project: ProjectView)
             config={"chosen_from": 1},
         )
         child = make_run(scope, plan, RESULTS[1:2])
-    text = alice.api.get(f"/test-runs/{child.id}/export?format=markdown.run").text
+    text = alice.api.get(f"/test-runs/{child.id}/export?format=html.run").text
     assert "Re-run of #1: only the tests that failed in #1. It has chosen tests only" in text
 
 
