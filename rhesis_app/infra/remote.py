@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, Final
 from urllib.parse import urlencode, urlsplit
 
 import urllib3
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, NameResolutionError, SSLError
 
 API: Final = "/api/v1"
 _PASSING: Final = frozenset({429, 502, 503, 504})
@@ -44,6 +44,7 @@ class Server:
     token: str = field(repr=False)
     patience_s: float = 120.0
     say: Callable[[str], None] = lambda _text: None
+    _was_heard: bool = False
     _pool: urllib3.PoolManager = field(default_factory=lambda: urllib3.PoolManager(timeout=_TIMEOUT, retries=False))
 
     def get(self, path: str, **query: Any) -> Any:
@@ -94,7 +95,11 @@ class Server:
         try:
             answer = self._pool.request(method, f"{self.url}{API}{path}", body=raw, headers=sent, redirect=False)
         except HTTPError as error:
-            return None, _Trouble(f"{self.url} does not answer ({type(error).__name__}).")
+            sentence = f"{self.url} does not answer ({type(error).__name__})."
+            if isinstance(error, SSLError | NameResolutionError) and not self._was_heard:
+                raise Away(sentence) from None  # a wrong name or certificate is no restart
+            return None, _Trouble(sentence)
+        self._was_heard = True
         if answer.status in _PASSING:
             return None, _Trouble(f"{self.url} answers {answer.status} for now.", _seconds(answer))
         if answer.status >= 500:

@@ -129,7 +129,11 @@ class _Pipeline:
 
     def _decide(self, ended: Mapping[str, Any], found: Found, link: str) -> Exit:
         verdict = verdict_of(ended, found.gate_ids)
-        wrote = self._write_files(ended)
+        try:
+            wrote = self._write_files(ended)
+        except (Away, Refused, OSError) as error:
+            self.progress.say(f"the run has ended, but a file could not be written: {error}")
+            wrote = False
         for line in (*verdict.lines, link):
             click.echo(line)
         return Exit.COULD_NOT_RUN if verdict.status is Exit.PASSED and not wrote else verdict.status
