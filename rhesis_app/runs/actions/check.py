@@ -9,8 +9,8 @@ from rhesis_app.endpoints.actions.exchange import Exchange
 from rhesis_app.endpoints.actions.fields import Tools
 from rhesis_app.kernel.errors import TooMany
 from rhesis_app.kernel.permissions import Permission
+from rhesis_app.kernel.registry import Registry
 from rhesis_app.kernel.scope import Scope
-from rhesis_app.runs.actions.plan import Parts
 from rhesis_app.runs.queries.checks import (
     Check,
     CheckedRun,
@@ -33,12 +33,12 @@ class Callout:
     release: Callable[[], None]
 
 
-def check_run(scope: Scope, parts: Parts, wanted: WantedRun, callout: Callout | None) -> CheckedRun:
+def check_run(scope: Scope, registry: Registry, tools: Tools, wanted: WantedRun, callout: Callout | None) -> CheckedRun:
     """Look at everything a run depends on; with `callout` the set's first test is sent to the endpoint once.
 
     Starts nothing and keeps nothing but the audit entry of the call. Raises NotFound, Forbidden.
     """
-    known = read_known(scope, parts.registry, wanted)
+    known = read_known(scope, registry, wanted)
     checks = checks_of(known, wanted)
     is_dead = any(one.check in _DEAD and one.status == "failed" for one in checks)
     if callout is None or is_dead or known.first is None:
@@ -48,20 +48,19 @@ def check_run(scope: Scope, parts: Parts, wanted: WantedRun, callout: Callout | 
     if not scope.may(Permission.ENDPOINT_INVOKE, project=known.endpoint.project_id):
         skipped = Check(check="call", status="skipped", message="You may not call endpoints outside of runs.")
         return CheckedRun(checks=(*checks, skipped), estimate=estimate_of(known, wanted))
-    called, latency_ms = _call(scope, parts, known, known.first, callout)
+    called, latency_ms = _call(scope, tools, known, known.first, callout)
     return CheckedRun(checks=(*checks, called), estimate=estimate_of(known, wanted, latency_ms))
 
 
-def _call(scope: Scope, parts: Parts, known: Known, first: FirstTest, callout: Callout) -> tuple[Check, float | None]:
+def _call(scope: Scope, tools: Tools, known: Known, first: FirstTest, callout: Callout) -> tuple[Check, float | None]:
     invocation = Invocation(
         input=first.prompt, messages=tuple(first.messages), context=tuple(first.context), metadata=first.metadata
     )
     try:
         with callout.slot():
-            tools = Tools(door=parts.door, secrets=parts.secrets)
             prepared = prepare_invocation(scope, tools, known.endpoint.id)
             callout.release()
-            exchange = invoke(parts.door, prepared, invocation)
+            exchange = invoke(tools.door, prepared, invocation)
     except TooMany as busy:
         return Check(check="call", status="skipped", message=busy.detail), None
     return _told(exchange), exchange.latency_ms if exchange.error_code is None else None
