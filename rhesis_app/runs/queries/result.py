@@ -51,11 +51,15 @@ class EvaluationView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultView:
-    """A result: what was asked, sent and answered. `context` is what the app retrieved, `reference_context` the test's."""
+    """A result: what was asked, sent and answered. `context` is what the app retrieved, `reference_context` the test's.
+
+    `answer_of` is the number of the run that got this answer, where this one only scored it.
+    """
 
     id: UUID
     run_id: UUID
     run_number: int
+    answer_of: int | None
     project_id: UUID
     test_set: str
     test_id: UUID
@@ -107,6 +111,7 @@ def view_result(scope: Scope, registry: Registry, result_id: UUID) -> ResultView
     query = (
         scope.select(
             *(TestRun.project_id, TestRun.id.label("run_id"), TestRun.number.label("run_number")),
+            TestRun.config["answers_of"].as_integer().label("answer_of"),
             *(TestSet.name.label("test_set"), Requirement.name.label("requirement")),
             *(version.prompt, version.expected, version.messages, version.context.label("reference_context")),
             version.facts.label("metadata"),

@@ -159,3 +159,15 @@ def test_a_pause_of_the_endpoint_holds_up_no_score(alice: Person, project: Proje
         with scope.atomic() as session:
             session.execute(text("UPDATE endpoint_throttle SET paused_until = now() + interval '1 minute'"))
     assert ["asks for a pause" in shown(alice, f"/{number}") for number in (2, 3)] == [True, False]
+
+
+def test_a_scored_result_says_which_run_got_its_answer(alice: Person, project: ProjectView) -> None:
+    made = ended(alice, project)
+    with alice.scope() as scope:
+        plan = RunPlan(
+            project_id=project.id, same_tests=True, kind="rescore", parent_run_id=made.id, config={"answers_of": 1}
+        )
+        child = make_run(scope, plan, RESULTS)
+    assert alice.api.get(f"/test-results/{child.result_ids[0]}").json["answer_of"] == 1
+    assert alice.api.get(f"/test-results/{made.result_ids[0]}").json["answer_of"] is None
+    assert f'<a href="{PATH}/1">answered in #1</a>' in shown(alice, f"/2/results/{child.result_ids[0]}")
