@@ -23,12 +23,14 @@ from rhesis_app.authoring.pages import requirements as requirements_pages
 from rhesis_app.authoring.pages import sets as test_sets_pages
 from rhesis_app.authoring.pages import tests as tests_pages
 from rhesis_app.demo import pages as demo_pages
-from rhesis_app.endpoints import api as endpoints_api
+from rhesis_app.endpoints.api import endpoints as endpoints_api
+from rhesis_app.endpoints.api import models as models_api
 from rhesis_app.endpoints.pages import endpoints as endpoints_pages
 from rhesis_app.infra.config import Settings, read_environment, settings_from
 from rhesis_app.infra.crypto import SecretBox
 from rhesis_app.infra.db import attach_database
 from rhesis_app.infra.http import AllowList, OutboundDoor
+from rhesis_app.infra.llm import LlmClient
 from rhesis_app.infra.logs import configure_logs
 from rhesis_app.infra.mail import SmtpPost
 from rhesis_app.infra.plugins import load_plugins
@@ -100,6 +102,7 @@ APIS: tuple[ModuleType, ...] = (
     plugins_api,
     projects_api,
     endpoints_api,
+    models_api,
     requirements_api,
     evaluators_api,
     metrics_api,
@@ -146,12 +149,14 @@ def _runtime(app: Flask, settings: Settings, migrations: str) -> Runtime:
     registry = load_plugins(
         enabled=settings.plugins_enabled, disabled=settings.plugins_disabled, strict=settings.plugins_strict
     )
+    door = OutboundDoor(AllowList.parse(settings.allow_targets), allow_local=settings.allow_local_targets)
     return Runtime(
         settings=settings,
         engine=engine,
         registry=registry,
         queue=RqQueue(connect_redis(settings.redis_url), jobs),
-        door=OutboundDoor(AllowList.parse(settings.allow_targets), allow_local=settings.allow_local_targets),
+        door=door,
+        models=LlmClient(door),
         secrets=SecretBox(list(settings.encryption_keys)),
         audit=write_audit,
         jobs=jobs,

@@ -1,9 +1,11 @@
 """Rows of authoring. Working rows are edited; versions are immutable and written by `freeze` alone."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from rhesis_app.infra.orm import Archivable, Base, Identified, Json, Stamped, TenantOwned, addressable, belongs_to
@@ -26,12 +28,13 @@ class Requirement(Identified, Stamped, Archivable, TenantOwned, Base):
 
 
 class Metric(Identified, Stamped, Archivable, TenantOwned, Base):
-    """A configured evaluator: key, params and the rule that decides."""
+    """A configured evaluator: key, params and the rule that decides. A judge asks `model_id`, else the project's default."""
 
     __tablename__ = "metric"
     __table_args__ = (
         addressable(),
         belongs_to("project_id", "project"),
+        belongs_to("model_id", "model"),
         Index("uq_metric_name", "organization_id", "project_id", "name", unique=True, postgresql_where=_LIVE),
     )
     project_id: Mapped[UUID]
@@ -40,11 +43,12 @@ class Metric(Identified, Stamped, Archivable, TenantOwned, Base):
     evaluator_key: Mapped[str]
     params: Mapped[Json]
     rule: Mapped[Json]
+    model_id: Mapped[UUID | None]
     required: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
 
 
 class MetricVersion(Identified, TenantOwned, Base):
-    """A metric as it was when a run froze it, with the evaluator's revision."""
+    """A metric as it was when a run froze it, with the evaluator's revision and, for a judge, its model without the key."""
 
     __tablename__ = "metric_version"
     __table_args__ = (
@@ -59,6 +63,7 @@ class MetricVersion(Identified, TenantOwned, Base):
     evaluator_revision: Mapped[int]
     params: Mapped[Json]
     rule: Mapped[Json]
+    model: Mapped[Any] = mapped_column(JSONB(none_as_null=True), nullable=True, default=None)
     required: Mapped[bool]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 

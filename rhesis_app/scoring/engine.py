@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Any
 
+from rhesis_app.scoring.judges import JudgeUse, hearing
 from rhesis_app.scoring.outcome import Verdict
 from rhesis_app.scoring.rules import Rule, RuleError, decide, resolve_rule
 from rhesis_app.sdk import Evaluator, EvaluatorSpec, Judgement, JudgeUnavailableError, Need, Sample, Score, Tools
@@ -15,6 +16,7 @@ from rhesis_app.sdk.params import ParamError, is_storable, parse, plain
 
 _MAX_REASON = 4_000
 _MAX_EVIDENCE = 32_000
+_MAX_MODEL = 200
 _LACKS = {
     Need.REFERENCE: "the test has no expected answer",
     Need.CONTEXT: "the answer came without retrieved context",
@@ -45,6 +47,7 @@ class PreparedMetric:
     evaluator: Evaluator | None = None
     rule: Rule | None = None
     needs: frozenset[Need] = frozenset()
+    tools: Tools | None = None
     failure: str = ""
     evidence: Mapping[str, Any] = field(default_factory=dict)
 
@@ -53,7 +56,8 @@ class PreparedMetric:
 class EvaluationOutcome:
     """What one metric says of one sample, ready to store: texts and evidence fit PostgreSQL.
 
-    `applicable` is False when the sample lacks what the metric needs: then the result is decided without it.
+    `applicable` is False when the sample lacks what the metric needs: then the result is decided without it. `use` is what
+    its judge, if it asked one, said and cost, also when the evaluation failed afterwards.
     """
 
     verdict: Verdict
@@ -64,6 +68,7 @@ class EvaluationOutcome:
     required: bool = True
     applicable: bool = True
     duration_ms: float = 0.0
+    use: JudgeUse = field(default_factory=JudgeUse)
 
 
 class NoTools:
@@ -93,7 +98,7 @@ def prepare(recipe: MetricRecipe, spec: EvaluatorSpec | None, tools: Tools | Non
         needs, evaluator = frozenset(spec.needs_for(params)), spec.build(params, tools or NoTools())
     except Exception as raised:  # noqa: BLE001 - a plugin may raise anything, and it is data
         return PreparedMetric(recipe=recipe, failure=_named(spec, raised), evidence=_whereabouts(raised))
-    return PreparedMetric(recipe=recipe, spec=spec, evaluator=evaluator, rule=rule, needs=needs)
+    return PreparedMetric(recipe=recipe, spec=spec, evaluator=evaluator, rule=rule, needs=needs, tools=tools)
 
 
 def evaluate(
@@ -109,20 +114,25 @@ def evaluate(
         reason = f"Does not apply: {' and '.join(_LACKS[need] for need in lacking)}."
         return EvaluationOutcome(verdict=Verdict.UNSCORED, reason=reason, required=required, applicable=False)
     started = clock()
-    try:
-        score: Any = metric.evaluator(sample)
-    except Exception as raised:  # noqa: BLE001 - a plugin may raise anything, and it is data
-        outcome = EvaluationOutcome(
-            verdict=Verdict.ERROR, reason=_named(metric.spec, raised), evidence=_whereabouts(raised), required=required
-        )
-    else:
-        outcome = _judged(metric.spec, metric.rule, score, required=required)
-    return replace(outcome, duration_ms=(clock() - started) * 1000)
+    with hearing(metric.tools) as heard:
+        try:
+            score: Any = metric.evaluator(sample)
+        except Exception as raised:  # noqa: BLE001 - a plugin may raise anything, and it is data
+            reason, evidence = _named(metric.spec, raised, heard.problem), _whereabouts(raised)
+            outcome = EvaluationOutcome(verdict=Verdict.ERROR, reason=reason, evidence=evidence, required=required)
+        else:
+            outcome = _judged(metric.spec, metric.rule, score, required=required)
+    return replace(outcome, duration_ms=(clock() - started) * 1000, use=_storable(heard.total()))
 
 
 def evaluate_all(metrics: Iterable[PreparedMetric], sample: Sample) -> tuple[EvaluationOutcome, ...]:
     """Every metric's outcome on one sample, in the order of the metrics."""
     return tuple(evaluate(metric, sample) for metric in metrics)
+
+
+def _storable(use: JudgeUse) -> JudgeUse:
+    model = clean_text(use.model, _MAX_MODEL) if use.model is not None else None
+    return replace(use, model=model, raw=tuple(clean_text(text, _MAX_EVIDENCE) for text in use.raw))
 
 
 def _judged(spec: EvaluatorSpec, rule: Rule, score: Any, *, required: bool) -> EvaluationOutcome:
@@ -148,10 +158,13 @@ def _score_problem(spec: EvaluatorSpec, score: Any) -> str | None:
     return spec.scale.score_problem(score.value, score.label) if score.is_scored else None
 
 
-def _named(spec: EvaluatorSpec, raised: Exception) -> str:
-    """The exception's class and no more: its text may hold anything, a secret included."""
+def _named(spec: EvaluatorSpec, raised: Exception, problem: str = "") -> str:
+    """The exception's class and no more: its text may hold anything, a secret included. `problem` is the host's own word."""
     if isinstance(raised, JudgeUnavailableError):
-        return "No model is connected for judging, or it did not answer: connect one in the project's models."
+        return (
+            clean_text(problem)
+            or "No model is connected for judging, or it did not answer: connect one in the project's models."
+        )
     return f"The evaluator {spec.key} failed ({type(raised).__name__})."
 
 

@@ -128,13 +128,14 @@ class Evaluator(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """A model's answer to a judging prompt: `answer` fits the schema that was asked for."""
+    """A model's answer to a judging prompt: `answer` fits the schema that was asked for, `raw` is all that it said."""
 
     answer: Mapping[str, Any]
     model: str
     tokens_in: int | None = None
     tokens_out: int | None = None
     cost: Decimal | None = None
+    raw: str = ""
 
 
 class JudgeUnavailableError(Exception):

@@ -30,6 +30,11 @@ class Recipe:
     rule: dict[str, Any]
     needs: tuple[str, ...]
 
+    @property
+    def needs_judge(self) -> bool:
+        """Whether it asks a model."""
+        return Need.JUDGE in self.needs
+
 
 def spec_of(registry: Registry, key: str) -> EvaluatorSpec:
     """The evaluator of that key; Invalid at `evaluator` when no loaded plugin offers it."""

@@ -6,6 +6,7 @@ from rhesis_app.authoring.rules.names import MAX_DESCRIPTION, MAX_NAME
 from rhesis_app.web.openapi import Input, ListArguments
 
 _KEY = validate.Regexp(r"[a-z0-9_.]*\Z", error="Give an evaluator's key, such as text.contains.")
+_JUDGE = {"description": "the model that judges; null for the project's default. Only for evaluators that need a judge"}
 
 
 class RecipeArguments(Input):
@@ -15,6 +16,7 @@ class RecipeArguments(Input):
     evaluator = fields.String(required=True, validate=validate.Length(1, 200))
     params = fields.Dict(keys=fields.String(), load_default=dict)
     rule = fields.Dict(keys=fields.String(), load_default=None, allow_none=True)
+    model_id = fields.UUID(load_default=None, allow_none=True, metadata=_JUDGE)
 
 
 class NewMetricArguments(RecipeArguments):
@@ -32,6 +34,7 @@ class MetricChangesArguments(Input):
     evaluator = fields.String(validate=validate.Length(1, 200))
     params = fields.Dict(keys=fields.String())
     rule = fields.Dict(keys=fields.String(), allow_none=True)
+    model_id = fields.UUID(allow_none=True, metadata=_JUDGE)
     required = fields.Boolean()
     description = fields.String(validate=validate.Length(max=MAX_DESCRIPTION))
 

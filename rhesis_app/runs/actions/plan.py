@@ -13,7 +13,9 @@ from rhesis_app.endpoints.actions.exchange import (
     open_secret,
     prepare,
 )
+from rhesis_app.endpoints.actions.judging import JudgeModel, JudgeTools, lend_judges
 from rhesis_app.infra.crypto import SecretBox
+from rhesis_app.infra.llm.judges import Judges
 from rhesis_app.kernel.ports import HttpDoor
 from rhesis_app.kernel.registry import Registry
 from rhesis_app.kernel.scope import Scope
@@ -33,6 +35,7 @@ class Parts:
     registry: Registry
     door: HttpDoor
     secrets: SecretBox
+    judges: Judges
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,7 @@ class PlannedMetric:
     position: int
     requirement_id: UUID | None
     prepared: PreparedMetric
+    tools: JudgeTools
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +61,15 @@ class Plan:
     endpoint: PreparedEndpoint
     metrics: Sequence[PlannedMetric]
 
+    @property
+    def width(self) -> int:
+        """How many tests to hold at once: what the endpoint takes, and for every test at a judge one that asks meanwhile.
+
+        More would only wait for their judge's turn, and lose the time that they have for its answer.
+        """
+        models = [metric.tools.model for metric in self.metrics if metric.tools.model is not None]
+        return min([self.limit, *(2 * model.max_concurrency for model in models)])
+
 
 def load_plan(scope: Scope, parts: Parts, run: TestRun) -> Plan:
     """Read a run's frozen endpoint and metrics; the secret is opened here and lives no longer than the slice."""
@@ -68,7 +81,7 @@ def load_plan(scope: Scope, parts: Parts, run: TestRun) -> Plan:
         timeout_s=snapshot.timeout_s,
         door=parts.door,
         endpoint=prepare(snapshot, open_secret(scope, parts.secrets, run.endpoint_id)),
-        metrics=_metrics(scope, parts.registry, run.id),
+        metrics=_metrics(scope, parts, run.id),
     )
 
 
@@ -88,7 +101,7 @@ def answer_item(plan: Plan, item: Item) -> Answer:
     return Answer(item=item, exchange=exchange, outcome=result_outcome(outcomes), judged=judged)
 
 
-def _metrics(scope: Scope, registry: Registry, run_id: UUID) -> list[PlannedMetric]:
+def _metrics(scope: Scope, parts: Parts, run_id: UUID) -> list[PlannedMetric]:
     rows = scope.session.execute(
         scope.select(RunMetric, MetricVersion)
         .join(
@@ -98,15 +111,19 @@ def _metrics(scope: Scope, registry: Registry, run_id: UUID) -> list[PlannedMetr
         )
         .where(RunMetric.run_id == run_id)
         .order_by(RunMetric.position)
-    )
+    ).all()
+    models = (JudgeModel.from_json(version.model) if version.model else None for _, version in rows)
+    lent = lend_judges(scope, parts.judges, models)
+    specs = parts.registry.evaluators
     return [
         PlannedMetric(
             version_id=version.id,
             position=chosen.position,
             requirement_id=chosen.requirement_id,
-            prepared=prepare_metric(_recipe(version), registry.evaluators.get(version.evaluator_key)),
+            prepared=prepare_metric(_recipe(version), specs.get(version.evaluator_key), tools),
+            tools=tools,
         )
-        for chosen, version in rows
+        for (chosen, version), tools in zip(rows, lent, strict=True)
     ]
 
 

@@ -34,6 +34,17 @@ _PLAN = text(
     " SELECT i.organization_id, :run, i.test_version_id, 1, i.position, :endpoint, :attempts"
     " FROM test_set_version_item i WHERE i.organization_id = :organization AND i.test_set_version_id = :version"
 )
+# One answer's judges ask one after another, each at most as long as JudgeTools.patience_s says; the instance's own has 60 s.
+_JUDGING = text(
+    """
+SELECT max(patience) FROM (
+  SELECT sum(2 * COALESCE(m.timeout_s, 60) + 30) AS patience
+    FROM run_metric r JOIN metric_version v ON v.organization_id = r.organization_id AND v.id = r.metric_version_id
+    LEFT JOIN model m ON m.organization_id = v.organization_id AND m.id = CAST(v.model->>'id' AS uuid)
+   WHERE r.organization_id = :organization AND r.run_id = :run AND v.model IS NOT NULL GROUP BY r.requirement_id
+) judges
+"""
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,9 +121,10 @@ def _accept(scope: Scope, registry: Registry, new: NewRun, test_set: TestSet) ->
 
 
 def ring(scope: Scope, run_id: UUID, limit: int, timeout_s: int) -> None:
-    """Ask for as many slices as the limit keeps busy; each may take its claiming time, one answer and a margin."""
+    """Ask for as many slices as the limit keeps busy; each may take its claiming time, one answer, its judging and a margin."""
+    judging_s = int(scope.session.scalar(_JUDGING, {"organization": scope.organization_id, "run": run_id}) or 0)
     for slot in range(slots(limit)):
-        scope.enqueue("runs.drive", run_id=run_id, slot=slot, timeout_s=20 + timeout_s + 60)
+        scope.enqueue("runs.drive", run_id=run_id, slot=slot, timeout_s=20 + timeout_s + judging_s + 60)
 
 
 def _write_plan(scope: Scope, row: TestRun, chosen: Sequence[ChosenMetric], versions: dict[UUID, UUID]) -> None:

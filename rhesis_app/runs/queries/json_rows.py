@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import func, literal, select
+from sqlalchemy import Text, cast, func, literal, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from rhesis_app.authoring.models import MetricVersion
@@ -30,6 +30,11 @@ SHOWN: Mapping[str, Any] = {
     "rule": MetricVersion.rule,
     "evidence": EffectiveEvaluation.evidence,
     "duration_ms": EffectiveEvaluation.duration_ms,
+    "model": EffectiveEvaluation.model,
+    "tokens_in": EffectiveEvaluation.tokens_in,
+    "tokens_out": EffectiveEvaluation.tokens_out,
+    "cost": cast(func.trim_scale(EffectiveEvaluation.cost), Text),
+    "raw": EffectiveEvaluation.raw,
 }
 """What one result's own page says of it besides."""
 

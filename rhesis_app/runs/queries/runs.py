@@ -155,6 +155,7 @@ def _metrics() -> Any:
         "revision": frozen.evaluator_revision,
         "params": frozen.params,
         "rule": frozen.rule,
+        "model": frozen.model,
         "required": frozen.required,
     }
     listed = func.json_agg(aggregate_order_by(json_object(pairs), chosen.c.position))

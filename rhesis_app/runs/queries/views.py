@@ -44,8 +44,21 @@ class AskedEndpoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FrozenModel:
+    """The model that judges, as the run froze it; without an id the instance's own."""
+
+    id: UUID | None
+    name: str
+    wire: str
+    base_url: str
+    model_name: str
+    params: dict[str, Any]
+    prices: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FrozenMetric:
-    """A metric as the run froze it; `id` is the metric, `version_id` its frozen state."""
+    """A metric as the run froze it; `id` is the metric, `version_id` its frozen state. `model` judges, where one does."""
 
     id: UUID
     version_id: UUID
@@ -54,6 +67,7 @@ class FrozenMetric:
     revision: int
     params: dict[str, Any]
     rule: dict[str, Any]
+    model: FrozenModel | None
     required: bool
 
 
@@ -144,5 +158,10 @@ def _metric(found: Mapping[str, Any]) -> FrozenMetric:
         revision=found["revision"],
         params=found["params"],
         rule=found["rule"],
+        model=_model(found["model"]) if found["model"] else None,
         required=found["required"],
     )
+
+
+def _model(found: Mapping[str, Any]) -> FrozenModel:
+    return FrozenModel(**{**found, "id": UUID(found["id"]) if found["id"] else None})
