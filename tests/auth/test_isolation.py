@@ -37,6 +37,7 @@ QUERIES = {
     "reports.export": "?format=json.run",
     "test_sets_api.export": "?format=jsonl",
 }
+MODEL = {"wire": "openai", "base_url": "http://127.0.0.1:9299/v1", "model_name": "scripted"}
 # the application may write these and not read them
 UNREADABLE = {"one_time_token"}
 # addresses whose argument is a secret or a file, not a row
@@ -84,6 +85,7 @@ def everything_of(charlie: Person) -> Theirs:
     rule = {"kind": "pass_rate"}
     gate = charlie.api.post("/gates", {"project_id": str(world.project_id), "name": CANARY, "rule": rule}).json
     reviewed = charlie.api.post(f"/test-results/{result}/reviews", {"verdict": "passed", "comment": CANARY}).json
+    model = charlie.api.post("/models", {"project_id": str(world.project_id), "name": CANARY, **MODEL}).json
     report = charlie.api.post("/reports", {"run_id": str(run_id), "exporter": "html.run"}).json
     charlie.api.post(f"/test-runs/{run_id}/analysis")
     do_jobs(charlie)
@@ -94,6 +96,7 @@ def everything_of(charlie: Person) -> Theirs:
             "project_id": world.project_id,
             "endpoint_id": world.endpoint_id,
             "metric_id": world.metric_id,
+            "model_id": model["id"],
             "requirement_id": requirement,
             "test_id": test.id,
             "test_set_id": world.test_set_id,
@@ -234,6 +237,7 @@ def test_a_viewer_changes_nothing(app: Flask, alice: Person, bob: Person, superu
         "project_id": world.project_id,
         "endpoint_id": world.endpoint_id,
         "metric_id": world.metric_id,
+        "model_id": new_id(),
         "requirement_id": new_id(),
         "test_id": world.ask("SELECT id FROM test")[0].id,
         "test_set_id": world.test_set_id,

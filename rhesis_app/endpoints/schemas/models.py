@@ -3,22 +3,20 @@
 from marshmallow import fields, validate
 
 from rhesis_app.endpoints.rules import MAX_CONCURRENCY, TIMEOUT_S
-from rhesis_app.endpoints.rules.models import HIGHEST_PRICE
 from rhesis_app.kernel.ports import WIRES
 from rhesis_app.web.openapi import Input, ListArguments
 
-_PER_MILLION = {"description": 'US dollars for a million tokens, best as a text such as "0.15"'}
+_PER_MILLION = {
+    "description": "US dollars for a million tokens, best as a text such as 0.15; null when it is not known",
+    "type": ["string", "number"],
+}
 
 
 class PricesArguments(Input):
     """Prices in US dollars for a million tokens; null for a price that is not known."""
 
-    input_per_million = fields.Decimal(
-        load_default=None, allow_none=True, validate=validate.Range(0, HIGHEST_PRICE), metadata=_PER_MILLION
-    )
-    output_per_million = fields.Decimal(
-        load_default=None, allow_none=True, validate=validate.Range(0, HIGHEST_PRICE), metadata=_PER_MILLION
-    )
+    input_per_million = fields.Decimal(load_default=None, allow_none=True, metadata=_PER_MILLION)
+    output_per_million = fields.Decimal(load_default=None, allow_none=True, metadata=_PER_MILLION)
     currency = fields.String(load_default="USD", validate=validate.Equal("USD"))
 
 

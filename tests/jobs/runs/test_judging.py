@@ -14,7 +14,6 @@ from rhesis_app.authoring.models import Metric
 from rhesis_app.endpoints.actions.fields import Tools as EndpointTools
 from rhesis_app.endpoints.actions.models import ModelChanges, NewModel, archive_model, create_model, update_model
 from rhesis_app.kernel.errors import Invalid
-from rhesis_app.kernel.ids import new_id
 from rhesis_app.kernel.ports import Prices
 from rhesis_app.kernel.registry import Registry
 from rhesis_app.runs.actions.drive import drive_run
@@ -147,3 +146,134 @@ def test_a_judge_gives_verdicts_with_reason_tokens_cost_and_its_own_words(judged
     assert opened.cost == (opened.tokens_in * Decimal("2.5") + opened.tokens_out * 10) / 1_000_000
     assert '"verdict": "yes"' in opened.raw[0]
     assert judged.outcomes(run_id) == {"passed": 1, "failed": 1}
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        ("down", "could not be reached (reset)"),
+        ("error", "answered 500"),
+        ("throttled", "asks for fewer calls"),
+        ("refuses", "refused to answer (I cannot judge this.)"),
+        ("nonsense", "it holds no JSON object"),
+    ],
+)
+def test_a_judge_that_fails_says_how_and_decides_nothing(judged: Judged, fault: str, sentence: str) -> None:
+    with ScriptedModel(fault=fault) as model:
+        judged.connect(model.url)
+        run_id = judged.run()
+    found = judged.evaluations(run_id)
+    assert {one.verdict for one in found} == {"error"}
+    assert {one.score for one in found} == {None}
+    assert all("“Judge”" in one.reason and sentence in one.reason for one in found), found[0].reason
+    assert judged.outcomes(run_id) == {"unscored": 2}
+
+
+def test_what_a_useless_answer_cost_and_said_is_kept(judged: Judged) -> None:
+    with ScriptedModel(fault="nonsense") as model:
+        judged.connect(model.url, prices=PRICES)
+        run_id = judged.run()
+    one = judged.evaluations(run_id)[0]
+    assert one.raw == ["I would rather talk about the weather."]
+    assert one.tokens_out == 7
+    assert one.cost > 0
+
+
+def test_without_any_model_the_evaluation_says_what_to_do(judged: Judged) -> None:
+    run_id = judged.run()
+    assert {(one.verdict, one.model, one.raw == []) for one in judged.evaluations(run_id)} == {("error", None, True)}
+    assert "connect one in the project's models" in judged.evaluations(run_id)[0].reason
+    assert judged.outcomes(run_id) == {"unscored": 2}
+
+
+def test_a_server_that_knows_no_schemas_is_asked_in_words_and_never_again_by_schema(judged: Judged) -> None:
+    with ScriptedModel(fault="plain") as model:
+        judged.connect(model.url)
+        judged.run()
+        first = len(model.calls)
+        run_id = judged.run()
+        assert first in {3, 4}, "both tests at once may find it out"
+        assert len(model.calls) == first + 2
+    assert judged.outcomes(run_id) == {"passed": 1, "failed": 1}
+
+
+def test_only_the_last_object_of_an_answer_counts(judged: Judged) -> None:
+    with ScriptedModel(fault="chatty") as model:
+        judged.connect(model.url)
+        run_id = judged.run()
+    assert judged.outcomes(run_id) == {"passed": 1, "failed": 1}
+
+
+def test_the_run_keeps_the_model_it_was_started_with(judged: Judged) -> None:
+    with ScriptedModel() as model:
+        model_id = judged.connect(model.url, prices=PRICES)
+        run_id = judged.start()
+        with judged.world.person.scope() as scope:
+            update_model(scope, judged.tools, model_id, ModelChanges(model_name="other", name="Renamed"))
+        judged.drive(run_id)
+        assert {call.body["model"] for call in model.calls} == {"scripted"}
+    frozen = judged.world.ask("SELECT model FROM metric_version")[0].model
+    assert frozen["name"] == "Judge"
+    assert frozen["prices"] == {"input_per_million": "2.5", "output_per_million": "10", "currency": "USD"}
+    assert "key" not in frozen
+
+
+def test_a_key_entered_for_another_address_is_not_sent_to_the_one_that_was_frozen(judged: Judged) -> None:
+    with ScriptedModel() as before, ScriptedModel() as after:
+        model_id = judged.connect(before.url, key=KEY)
+        run_id = judged.start()
+        with judged.world.person.scope() as scope:
+            update_model(scope, judged.tools, model_id, ModelChanges(base_url=after.url, key=KEY))
+        judged.drive(run_id)
+        assert before.calls == after.calls == []
+    assert "entered for another address" in judged.evaluations(run_id)[0].reason
+
+
+def test_the_key_is_kept_nowhere_even_when_the_server_repeats_it(judged: Judged, superuser: Any) -> None:
+    with ScriptedModel(fault="echo") as model:
+        judged.connect(model.url, key=KEY)
+        run_id = judged.run()
+        assert model.calls[0].headers["authorization"] == f"Bearer {KEY}"
+    assert "••••" in judged.evaluations(run_id)[0].reason
+    for table in ("evaluation", "metric_version", "model", "audit_entry", "test_result", "test_run"):
+        rows = judged.world.ask(f"SELECT to_jsonb(t)::text AS row FROM {table} t")
+        assert rows, table
+        assert not any(KEY in row.row for row in rows), table
+
+
+def test_a_metrics_own_model_goes_before_the_projects_default(judged: Judged) -> None:
+    with ScriptedModel() as usual, ScriptedModel() as own:
+        judged.connect(usual.url)
+        chosen = judged.connect(own.url, name="Own")
+        with judged.world.person.scope() as scope, scope.atomic() as session:
+            session.get(Metric, judged.world.metric_id).model_id = chosen
+        judged.run()
+        assert (len(usual.calls), len(own.calls)) == (0, 2)
+
+
+def test_a_run_is_not_started_with_an_archived_judge(judged: Judged) -> None:
+    model_id = judged.connect("http://127.0.0.1:9299/v1")
+    with judged.world.person.scope() as scope, scope.atomic() as session:
+        session.get(Metric, judged.world.metric_id).model_id = model_id
+    with judged.world.person.scope() as scope:
+        archive_model(scope, model_id)
+    with pytest.raises(Invalid, match="“Judge”"):
+        judged.start()
+
+
+def test_one_model_has_no_more_calls_in_flight_than_it_takes(judged: Judged) -> None:
+    with ScriptedModel(fault="slow", slow_s=0.05) as model:
+        judged.connect(model.url, max_concurrency=1)
+        judged.run()
+        assert model.script.most_in_flight == 1
+        assert len(model.calls) == 2
+
+
+def test_a_slice_may_take_as_long_as_its_judges(judged: Judged) -> None:
+    rung: list[int | None] = []
+    judged.connect("http://127.0.0.1:9299/v1", timeout_s=100)
+    with judged.world.person.scope() as scope:
+        scope._enqueue = lambda _job, _organization, _ids, timeout_s: rung.append(timeout_s)
+        new = NewRun(test_set_id=judged.world.test_set_id, endpoint_id=judged.world.endpoint_id)
+        start_run(scope, judged.registry, new)
+    assert rung == [20 + 5 + (2 * 100 + 30) + 60]
