@@ -176,7 +176,7 @@ class Model(BaseHTTPRequestHandler):
         elif self.script.key and self.script.key not in self._keys():
             self._send(401, {"error": {"message": "Wrong key."}})
         elif not self._faulty(body):
-            self._send(200, self._said(body, path.endswith("/messages")))
+            self._send(200, self._said(body, "anthropic" if path.endswith("/messages") else "openai"))
 
     def _keys(self) -> tuple[str, ...]:
         bearer = self.headers.get("Authorization", "").removeprefix("Bearer ")
@@ -205,9 +205,9 @@ class Model(BaseHTTPRequestHandler):
             time.sleep(self.script.slow_s)
         return False
 
-    def _said(self, body: dict[str, Any], is_anthropic: bool) -> dict[str, Any]:
+    def _said(self, body: dict[str, Any], wire: str) -> dict[str, Any]:
         fault, prompt = self._fault(body), _prompt(body)
-        answer = judge(prompt, _schema(body, is_anthropic))
+        answer = judge(prompt, _schema(body, wire))
         if fault == "echo":
             answer["reason"] = f"You sent me {' '.join(self._keys())}"
         text = json.dumps(answer, ensure_ascii=False)
@@ -217,8 +217,9 @@ class Model(BaseHTTPRequestHandler):
             text = f'An example would be {{"verdict": "B", "reason": "none"}}.\n```json\n{text}\n```\nHope that helps!'
         is_tool = "tools" in body and fault not in {"nonsense", "chatty", "refuses"}
         tokens = len(prompt.split()), len(text.split())
-        shape = _message if is_anthropic else _completion
-        return shape(str(body.get("model", "scripted")), answer if is_tool else text, fault == "refuses", tokens)
+        shape = _message if wire == "anthropic" else _completion
+        said = None if fault == "refuses" else answer if is_tool else text
+        return shape(str(body.get("model", "scripted")), said, tokens)
 
     def _send(self, status: int, document: dict[str, Any], headers: Mapping[str, str] | None = None) -> None:
         content = json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
@@ -244,9 +245,9 @@ def _prompt(body: Mapping[str, Any]) -> str:
     return str(content)
 
 
-def _schema(body: Mapping[str, Any], is_anthropic: bool) -> Mapping[str, Any]:
+def _schema(body: Mapping[str, Any], wire: str) -> Mapping[str, Any]:
     """The schema asked for: by the wire's own means, else the one that the system message ends with."""
-    if is_anthropic and body.get("tools"):
+    if wire == "anthropic" and body.get("tools"):
         return dict(body["tools"][0].get("input_schema", {}))
     if body.get("response_format"):
         return dict(body["response_format"].get("json_schema", {}).get("schema", {}))
@@ -258,16 +259,18 @@ def _schema(body: Mapping[str, Any], is_anthropic: bool) -> Mapping[str, Any]:
         return {}
 
 
-def _completion(model: str, said: Any, refuses: bool, tokens: tuple[int, int]) -> dict[str, Any]:
-    message = {"role": "assistant", "content": None if refuses else said if isinstance(said, str) else json.dumps(said)}
-    if refuses:
+def _completion(model: str, said: Any, tokens: tuple[int, int]) -> dict[str, Any]:
+    """`said` is a text, an object, or None for a refusal."""
+    message = {"role": "assistant", "content": said if isinstance(said, str | None) else json.dumps(said)}
+    if said is None:
         message["refusal"] = "I cannot judge this."
     usage = {"prompt_tokens": tokens[0], "completion_tokens": tokens[1], "total_tokens": sum(tokens)}
     choice = {"index": 0, "message": message, "finish_reason": "stop"}
     return {"id": "chatcmpl-1", "object": "chat.completion", "model": model, "choices": [choice], "usage": usage}
 
 
-def _message(model: str, said: Any, refuses: bool, tokens: tuple[int, int]) -> dict[str, Any]:
+def _message(model: str, said: Any, tokens: tuple[int, int]) -> dict[str, Any]:
+    """`said` is a text, an object for the tool, or None for a refusal."""
     block = {"type": "text", "text": said}
     if not isinstance(said, str):
         block = {"type": "tool_use", "id": "toolu_1", "name": "answer", "input": said}
@@ -276,8 +279,8 @@ def _message(model: str, said: Any, refuses: bool, tokens: tuple[int, int]) -> d
         "type": "message",
         "role": "assistant",
         "model": model,
-        "content": [] if refuses else [block],
-        "stop_reason": "refusal" if refuses else "end_turn",
+        "content": [] if said is None else [block],
+        "stop_reason": "refusal" if said is None else "end_turn",
         "usage": {"input_tokens": tokens[0], "output_tokens": tokens[1]},
     }
 

@@ -48,6 +48,7 @@ ADDRESSES = ("%00", "9" * 30, "-1", "..%2f..", "%C3%A9", "x" * 2000)
 VARIANTS = {
     "metrics.new": ("?evaluator=text.similarity", "?evaluator=text.regex"),
     "endpoints.new": ("?preset=openai-chat",),
+    "models.new": ("?preset=anthropic",),
 }
 # sending these takes something away that the others need
 LAST = ("/logout", "/archive", "/remove", "/revoke", "/cancel", "/delete", "/end")

@@ -5,7 +5,6 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
-from flask import Flask
 
 from examples.scripted_model.server import ScriptedModel
 from rhesis_app.endpoints.models import Model

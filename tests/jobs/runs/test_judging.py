@@ -128,7 +128,7 @@ def judged(alice: Person, endpoint: ScriptedEndpoint) -> Judged:
     return Judged(world)
 
 
-PRICES = Prices(input_per_million=Decimal("2.5"), output_per_million=Decimal("10"))
+PRICES = Prices(input_per_million=Decimal("2.5"), output_per_million=Decimal(10))
 
 
 @pytest.mark.parametrize("wire", ["openai", "anthropic"])
