@@ -52,7 +52,12 @@ def index(slug: str) -> Response:
     project = project_by_slug(scope, slug)
     chosen = ModelFilter(project_id=project.id, archived="archived" in request.args)
     page = queries.list_models(scope, page_request(cursor=request.args.get("cursor")), chosen)
-    views: dict[str, Any] = {"page": page, "links": page_links(page), "archived": chosen.archived, "lent": scope.lent_model}
+    views: dict[str, Any] = {
+        "page": page,
+        "links": page_links(page),
+        "archived": chosen.archived,
+        "lent": scope.lent_model,
+    }
     return _page("index", project, wires=_WIRE_WORDS, **views)
 
 
