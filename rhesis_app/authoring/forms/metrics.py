@@ -12,6 +12,7 @@ from rhesis_app.authoring.actions.metrics import Keep, MetricChanges, NewMetric
 from rhesis_app.authoring.queries.metric_trials import MetricDraft, TriedExchange
 from rhesis_app.authoring.queries.metrics import MetricView
 from rhesis_app.authoring.rules.metrics import usual_rule
+from rhesis_app.kernel.errors import Invalid
 from rhesis_app.sdk import Binary, EvaluatorSpec, Labels
 from rhesis_app.sdk.params import fields_of, read_form
 
@@ -31,7 +32,7 @@ class SampleForm:
 class MetricForm:
     """A metric as the form holds it. `params` are texts or values by name; `rule` is a rule, or None for the default.
 
-    `bound` is the threshold as typed, `labels` the passing ones.
+    `bound` is the threshold as typed, `labels` the passing ones; `model_id` is empty for the project's default.
     """
 
     name: str = ""
@@ -42,6 +43,7 @@ class MetricForm:
     comparison: str = "at_least"
     bound: str = ""
     labels: tuple[str, ...] = ()
+    model_id: str = ""
     etag: str = ""
     sample: SampleForm = SampleForm()
 
@@ -58,6 +60,7 @@ def form_of(view: MetricView) -> MetricForm:
         description=view.description,
         required=view.required,
         params=view.params,
+        model_id=str(view.model_id or ""),
         etag=view.etag,
         **_rule_fields(view.rule),
     )
@@ -77,6 +80,7 @@ def metric_form(spec: EvaluatorSpec, form: MultiDict[str, str]) -> MetricForm:
         comparison=comparison,
         bound=bound,
         labels=labels,
+        model_id=form.get("model_id", ""),
         etag=form.get("etag", ""),
         sample=SampleForm(**{name: form.get(f"sample.{name}", "") for name in _SAMPLE_FIELDS}),
     )
@@ -93,6 +97,7 @@ def new_metric(project_id: UUID, spec: EvaluatorSpec, form: MetricForm) -> NewMe
         evaluator=spec.key,
         params=_params(spec, form),
         rule=form.rule,
+        model_id=_model_id(form),
         required=form.required,
         description=form.description,
     )
@@ -104,6 +109,7 @@ def metric_changes(spec: EvaluatorSpec, form: MetricForm) -> MetricChanges:
         name=form.name,
         params=_params(spec, form),
         rule=Keep.KEEP if form.rule is None else form.rule,
+        model_id=_model_id(form),
         required=form.required,
         description=form.description,
     )
@@ -112,7 +118,9 @@ def metric_changes(spec: EvaluatorSpec, form: MetricForm) -> MetricChanges:
 def metric_draft(project_id: UUID, spec: EvaluatorSpec, form: MetricForm, stored: MetricView | None) -> MetricDraft:
     """The form as something to try, with the stored rule where the form draws none."""
     rule = stored.rule if form.rule is None and stored is not None else form.rule
-    return MetricDraft(project_id=project_id, evaluator=spec.key, params=_params(spec, form), rule=rule)
+    return MetricDraft(
+        project_id=project_id, evaluator=spec.key, params=_params(spec, form), rule=rule, model_id=_model_id(form)
+    )
 
 
 def tried_exchange(form: SampleForm) -> TriedExchange:
@@ -124,6 +132,16 @@ def tried_exchange(form: SampleForm) -> TriedExchange:
         context=tuple(line.strip() for line in form.context.splitlines() if line.strip()),
         latency_ms=_number(form.latency_ms),
     )
+
+
+def _model_id(form: MetricForm) -> UUID | None:
+    """The model chosen; None for the project's default. Raises Invalid at `model_id` for what is no id."""
+    if not form.model_id:
+        return None
+    try:
+        return UUID(form.model_id)
+    except ValueError:
+        raise Invalid.field("model_id", "Choose a model of this project that is not archived.") from None
 
 
 def _params(spec: EvaluatorSpec, form: MetricForm) -> dict[str, Any]:

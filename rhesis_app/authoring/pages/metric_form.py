@@ -1,6 +1,7 @@
 """The page with a metric's form and, beside it, the box where it is tried."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from flask import Response, url_for
 
@@ -8,10 +9,11 @@ from rhesis_app.authoring.forms.metrics import MetricForm
 from rhesis_app.authoring.queries.metric_trials import TrialView
 from rhesis_app.authoring.queries.metrics import MetricView
 from rhesis_app.authoring.rules.metrics import describe_scale, in_words, rule_in_words, usual_needs, usual_rule
+from rhesis_app.endpoints.queries.models import list_model_choices
 from rhesis_app.kernel.errors import AppError
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.projects.queries import ProjectView
-from rhesis_app.sdk import EvaluatorSpec
+from rhesis_app.sdk import EvaluatorSpec, Need
 from rhesis_app.sdk.params import fields_of
 from rhesis_app.web.pages import render_page
 from rhesis_app.web.scope import current_scope
@@ -50,6 +52,7 @@ def form_page(
         needs=needs,
         needs_in_words=in_words(needs),
         passes_when=rule_in_words(metric.rule if metric else usual_rule(spec), spec.scale),
+        model_choices=_model_choices(page.project.id) if Need.JUDGE in needs else (),
         form=page.form,
         errors=errors,
         message=error.detail if error else "",
@@ -58,6 +61,18 @@ def form_page(
         save_url=url_for("metrics.update" if metric else "metrics.create", **here),
         try_url=url_for("metrics.try_metric", slug=slug),
     )
+
+
+def _model_choices(project_id: UUID) -> list[tuple[str, str]]:
+    """The models that may judge, after the default by its name."""
+    scope = current_scope()
+    choices = list_model_choices(scope, project_id)
+    lent = scope.lent_model.model_name if scope.lent_model else "none is connected yet"
+    default = next((f"{one.name}, {one.model_name}" for one in choices if one.is_default), lent)
+    return [
+        ("", f"The project's default ({default})"),
+        *((str(one.id), f"{one.name}, {one.model_name}") for one in choices),
+    ]
 
 
 def _drawn(error: AppError | None, kind: str) -> dict[str, list[str]]:
@@ -72,6 +87,7 @@ def _drawn(error: AppError | None, kind: str) -> dict[str, list[str]]:
 
 
 _TITLES = {
+    "model_id": "Judged by",
     "rule.bound": "Threshold",
     "rule.labels": "Passing labels",
     "sample.prompt": "Prompt",

@@ -1,5 +1,6 @@
 """Pages of metrics."""
 
+from contextlib import nullcontext
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from rhesis_app.web.htmx import go_to
 from rhesis_app.web.pages import render_page, say
 from rhesis_app.web.paging import page_links, page_request
 from rhesis_app.web.scope import current_scope, release_connection, runtime
+from rhesis_app.web.waiting import callout_slot
 
 blueprint = Blueprint("metrics", __name__)
 
@@ -69,11 +71,13 @@ def create(slug: str) -> Response:
 def try_metric(slug: str) -> Response:
     """Score one exchange with what stands in the form, of a new metric or of changes to one; nothing is stored."""
     page = _sent(project_by_slug(current_scope(), slug), _uuid(request.form.get("metric_id", "")))
-    draft = forms.metric_draft(page.project.id, page.spec, page.form, page.metric)
     exchange = forms.tried_exchange(page.form.sample)
-    release_connection()  # a plugin may take its time
     try:
-        trial = metric_trials.try_metric(current_scope(), runtime().registry, draft, exchange)
+        draft = forms.metric_draft(page.project.id, page.spec, page.form, page.metric)
+        prepared = metric_trials.prepare_trial(current_scope(), runtime().registry, runtime().judges, draft, exchange)
+        release_connection()  # a plugin may take its time, and a model takes it
+        with callout_slot() if prepared.asks_a_model else nullcontext():
+            trial = metric_trials.score_trial(prepared)
     except AppError as error:
         return form_page(page, error=error, is_trial=True)
     return form_page(page, trial=trial, is_trial=True)
@@ -108,8 +112,8 @@ def update(slug: str, metric_id: UUID) -> Response:
     """Change a metric; past runs keep theirs."""
     scope, registry = current_scope(), runtime().registry
     page = _sent(project_by_slug(scope, slug), metric_id)
-    changes, if_match = forms.metric_changes(page.spec, page.form), page.form.etag or None
     try:
+        changes, if_match = forms.metric_changes(page.spec, page.form), page.form.etag or None
         view = actions.update_metric(scope, registry, metric_id, changes, if_match=if_match)
     except AppError as error:
         return form_page(page, error=error)

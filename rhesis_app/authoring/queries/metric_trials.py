@@ -6,13 +6,16 @@ from typing import Any
 from uuid import UUID
 
 from rhesis_app.authoring.rules.metrics import check_recipe, ends_of, spec_of, threshold_of
+from rhesis_app.endpoints.actions.judging import lend_for_trial
+from rhesis_app.endpoints.rules.models import money
+from rhesis_app.infra.llm.judges import Judges
 from rhesis_app.kernel.errors import Invalid
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.registry import Registry
 from rhesis_app.kernel.scope import Scope
-from rhesis_app.scoring.engine import MetricRecipe, evaluate, prepare
+from rhesis_app.scoring.engine import MetricRecipe, PreparedMetric, evaluate, prepare
 from rhesis_app.scoring.rules import describe
-from rhesis_app.sdk import Sample
+from rhesis_app.sdk import EvaluatorSpec, Sample
 from rhesis_app.sdk.params import is_storable
 
 MAX_TEXT = 100_000
@@ -26,6 +29,7 @@ class MetricDraft:
     evaluator: str
     params: Mapping[str, Any] = field(default_factory=dict)
     rule: Mapping[str, Any] | None = None
+    model_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +47,8 @@ class TriedExchange:
 class TrialView:
     """What the metric says. `verdict` is passed, failed, unscored or error; `rule` is read after "the score is".
 
-    `low`, `high` and `threshold` draw the score on its scale and are None where there is nothing to draw.
+    `low`, `high` and `threshold` draw the score on its scale and are None where there is nothing to draw. `model`, the
+    tokens, `cost` (US dollars) and `raw`, all that it said, are of the model that was asked to judge.
     """
 
     verdict: str
@@ -57,18 +62,41 @@ class TrialView:
     high: float | None
     threshold: float | None
     duration_ms: float
+    model: str | None
+    tokens_in: int | None
+    tokens_out: int | None
+    cost: str | None
+    raw: tuple[str, ...]
 
 
-def try_metric(scope: Scope, registry: Registry, draft: MetricDraft, exchange: TriedExchange) -> TrialView:
-    """Score one exchange, store nothing. Raises Invalid at `evaluator`, `params.<name>`, `rule`, `sample.<name>`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedTrial:
+    """A metric and an exchange, ready to be scored without the database; `asks_a_model` says whether that calls out."""
+
+    spec: EvaluatorSpec
+    metric: PreparedMetric
+    sample: Sample
+    asks_a_model: bool
+
+
+def prepare_trial(
+    scope: Scope, registry: Registry, judges: Judges, draft: MetricDraft, exchange: TriedExchange
+) -> PreparedTrial:
+    """Make a trial ready. Raises Invalid at `evaluator`, `params.<name>`, `rule`, `model_id`, `sample.<name>`."""
     scope.require(Permission.METRIC_WRITE, project=draft.project_id)
     spec = spec_of(registry, draft.evaluator)
     checked = check_recipe(spec, draft.params, draft.rule)
-    prepared = prepare(
-        MetricRecipe(name="", evaluator=spec.key, params=checked.params, rule=checked.rule, revision=spec.revision),
-        spec,
-    )
-    outcome = evaluate(prepared, _sample(exchange))
+    recipe = MetricRecipe(name="", evaluator=spec.key, params=checked.params, rule=checked.rule, revision=spec.revision)
+    sample = _sample(exchange)
+    tools = lend_for_trial(scope, judges, draft.project_id, draft.model_id) if checked.needs_judge else None
+    metric = prepare(recipe, spec, tools)
+    return PreparedTrial(spec=spec, metric=metric, sample=sample, asks_a_model=tools is not None)
+
+
+def score_trial(trial: PreparedTrial) -> TrialView:
+    """Score the exchange. Touches no database, stores nothing, and whatever goes wrong is in the view."""
+    spec, prepared = trial.spec, trial.metric
+    outcome = evaluate(prepared, trial.sample)
     low, high = ends_of(spec.scale)
     return TrialView(
         verdict=outcome.verdict,
@@ -82,6 +110,11 @@ def try_metric(scope: Scope, registry: Registry, draft: MetricDraft, exchange: T
         high=high,
         threshold=threshold_of(prepared.rule) if prepared.rule else None,
         duration_ms=outcome.duration_ms,
+        model=outcome.use.model,
+        tokens_in=outcome.use.tokens_in,
+        tokens_out=outcome.use.tokens_out,
+        cost=money(outcome.use.cost),
+        raw=outcome.use.raw,
     )
 
 

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
@@ -32,6 +32,8 @@ _OTHER_ORIGIN: Final = (
     "The key of the model “{name}” was entered for another address than this run's, so it was not sent."
 )
 _MARGIN_S: Final = 30
+LONGEST_TRIAL_S: Final = 60
+"""A trial has somebody waiting for it; runs use the model's own time-out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,13 +89,20 @@ class JudgeTools:
     door: ModelDoor
     model: CalledModel | None
     problem: str = NO_MODEL
+    longest_s: int | None = None
     clock: Callable[[], float] = time.monotonic
-    _mine: threading.local = field(default_factory=threading.local)
+    _mine: threading.local = field(default_factory=threading.local, init=False)
 
     @property
     def patience_s(self) -> int:
-        """The longest that one evaluation may wait for its model: time for two answers, or for one and its repetition."""
-        return 0 if self.model is None else 2 * self.model.timeout_s + _MARGIN_S
+        """The longest that one evaluation may wait for its model: time for two answers, or for one and its repetition.
+
+        Never more than `longest_s`, where somebody waits.
+        """
+        if self.model is None:
+            return 0
+        usual = 2 * self.model.timeout_s + _MARGIN_S
+        return usual if self.longest_s is None else min(usual, self.longest_s)
 
     @contextmanager
     def hear(self) -> Iterator[Heard]:
@@ -175,6 +184,14 @@ def choose_judges(
         metric_id: judge_of_row(rows[model_id]) if model_id in rows else defaults.get(projects[metric_id], lent)
         for metric_id, model_id in chosen.items()
     }
+
+
+def lend_for_trial(scope: Scope, judges: Judges, project_id: UUID, model_id: UUID | None) -> JudgeTools:
+    """Tools of the model that would judge now, for somebody who waits. Raises Invalid at `model_id`."""
+    if model_id is not None:
+        check_judge_choice(scope, project_id, model_id)
+    chosen = choose_judges(scope, {project_id: model_id}, {project_id: project_id})
+    return replace(lend_judges(scope, judges, chosen.values())[0], longest_s=LONGEST_TRIAL_S)
 
 
 def check_judge_choice(scope: Scope, project_id: UUID, model_id: UUID) -> None:

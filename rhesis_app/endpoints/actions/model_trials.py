@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from rhesis_app.endpoints.actions.judging import called_model, judge_of_row, open_key
+from rhesis_app.endpoints.actions.judging import LONGEST_TRIAL_S, called_model, judge_of_row, open_key
 from rhesis_app.endpoints.models import Model
 from rhesis_app.endpoints.rules import storable_json
 from rhesis_app.endpoints.rules.models import money
@@ -13,8 +13,6 @@ from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.ports import CalledModel, ModelDoor, ModelFailure, ModelQuestion, ModelSpent
 from rhesis_app.kernel.scope import Scope
 
-_PATIENCE_S: Final = 60
-"""Somebody waits for a test; runs use the model's own time-out."""
 _QUESTION: Final = 'This is a test of the connection. Answer with {"ready": true}.'
 _SCHEMA: Final = {
     "type": "object",
@@ -60,7 +58,7 @@ def prepare_model_trial(scope: Scope, judges: Judges, model_id: UUID) -> Prepare
         frozen = judge_of_row(row)
         key, problem = open_key(judges, scope.organization_id, row, frozen)
         scope.record("model.test", "model", row.id)
-    limits = {"timeout_s": min(row.timeout_s, _PATIENCE_S), "max_concurrency": row.max_concurrency}
+    limits = {"timeout_s": min(row.timeout_s, LONGEST_TRIAL_S), "max_concurrency": row.max_concurrency}
     return PreparedTrial(model=called_model(frozen, key, **limits), problem=problem)
 
 
@@ -68,7 +66,7 @@ def try_model(door: ModelDoor, prepared: PreparedTrial) -> ModelTrialView:
     """One question. Touches no database; whatever goes wrong is in the view."""
     if prepared.problem:
         return _view(None, {}, error=("secret", prepared.problem))
-    question = ModelQuestion(prompt=_QUESTION, schema=_SCHEMA, patience_s=_PATIENCE_S)
+    question = ModelQuestion(prompt=_QUESTION, schema=_SCHEMA, patience_s=LONGEST_TRIAL_S)
     try:
         answer = door.ask(prepared.model, question)
     except ModelFailure as failure:

@@ -18,7 +18,7 @@ from rhesis_app.runs import forms
 from rhesis_app.runs.actions.cancel import cancel_run
 from rhesis_app.runs.actions.quick_check import start_quick_check
 from rhesis_app.runs.actions.start import start_run
-from rhesis_app.runs.queries.breakdown import by_metric
+from rhesis_app.runs.queries.breakdown import by_metric, judging_cost
 from rhesis_app.runs.queries.preflight import RunChoices, preflight, run_choices
 from rhesis_app.runs.queries.results import ResultFilter, list_results
 from rhesis_app.runs.queries.run_page import RunPage, open_run_page
@@ -141,12 +141,14 @@ def _parts(page: RunPage) -> dict[str, Any]:
     is_still = not chosen.newest_first and "seen" not in request.args
     asked = page_request(cursor=request.args.get("cursor")) if is_still else PageRequest(limit=_LIVE_ROWS)
     results = list_results(scope, page.run.id, asked, chosen)
+    metrics = by_metric(scope, page.run.id)
     return {
         "page": page,
         "run": page.run,
         "gates": gates_of(page.beside),
         "can_manage_gates": scope.may(Permission.GATE_MANAGE, project=page.run.project_id),
-        "metrics": by_metric(scope, page.run.id),
+        "metrics": metrics,
+        "judging": judging_cost(metrics),
         "chosen": chosen,
         **forms.filter_links(forms.FILTERS, request.args),
         "hidden": forms.kept_filters(("outcome", "metric"), request.args),

@@ -2,17 +2,20 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import RowMapping, and_, func
 
 from rhesis_app.authoring.models import MetricVersion, Requirement
+from rhesis_app.endpoints.rules.models import money
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.models import EffectiveEvaluation, EffectiveResult, RunMetric, TestRun
 from rhesis_app.runs.queries.runs import one_run
 from rhesis_app.runs.queries.views import PassRate, rate_from
 
 OUTCOMES = ("passed", "failed", "error", "unscored")
+_SPENT = ("tokens_in", "tokens_out", "cost")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +31,10 @@ class RequirementRate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricRate:
-    """What one metric found. `not_applicable` results lack what it needs and are no part of its rate."""
+    """What one metric found. `not_applicable` results lack what it needs and are no part of its rate.
+
+    The tokens and the cost, in US dollars, are what its judge's calls came to as far as they are known.
+    """
 
     metric_id: UUID
     version_id: UUID
@@ -38,6 +44,9 @@ class MetricRate:
     error: int
     unscored: int
     not_applicable: int
+    tokens_in: int | None
+    tokens_out: int | None
+    cost: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +92,7 @@ def by_metric(scope: Scope, run_id: UUID) -> tuple[MetricRate, ...]:
     counted = (
         scope.select(EffectiveEvaluation.metric_version_id, *counts)
         .add_columns(func.count().filter(~EffectiveEvaluation.applicable).label("not_applicable"))
+        .add_columns(*(func.sum(getattr(EffectiveEvaluation, name)).label(name) for name in _SPENT))
         .where(EffectiveEvaluation.run_id == run_id)
         .group_by(EffectiveEvaluation.metric_version_id)
         .subquery("counted")
@@ -92,6 +102,7 @@ def by_metric(scope: Scope, run_id: UUID) -> tuple[MetricRate, ...]:
         scope.select(TestRun.id, frozen.id.label("version_id"), frozen.metric_id, frozen.name, frozen.required)
         .add_columns(TestRun.finished_at.is_not(None).label("is_final"))
         .add_columns(*(func.coalesce(counted.c[name], 0).label(name) for name in (*OUTCOMES, "not_applicable")))
+        .add_columns(*(counted.c[name] for name in _SPENT))
         .join(RunMetric, and_(RunMetric.organization_id == TestRun.organization_id, RunMetric.run_id == TestRun.id))
         .join(
             frozen,
@@ -122,6 +133,17 @@ def outcomes_of(rates: Iterable[RequirementRate]) -> dict[str, int]:
     return totals
 
 
+def judging_cost(metrics: Iterable[MetricRate]) -> str:
+    """What the judges of a run came to, in words; empty when nothing is known of any."""
+    asked = [one for one in metrics if one.tokens_in is not None or one.tokens_out is not None or one.cost is not None]
+    if not asked:
+        return ""
+    tokens = sum((one.tokens_in or 0) + (one.tokens_out or 0) for one in asked)
+    costs = [Decimal(one.cost) for one in asked if one.cost is not None]
+    said = f"judging took {tokens:,} tokens"
+    return f"{said}, ${money(sum(costs[1:], start=costs[0]))}" if costs else said
+
+
 def _requirement(row: RowMapping) -> RequirementRate:
     return RequirementRate(
         requirement_id=row["requirement_id"],
@@ -142,6 +164,9 @@ def _metric(row: RowMapping) -> MetricRate:
         error=row["error"],
         unscored=row["unscored"],
         not_applicable=row["not_applicable"],
+        tokens_in=row["tokens_in"],
+        tokens_out=row["tokens_out"],
+        cost=money(row["cost"]),
     )
 
 
