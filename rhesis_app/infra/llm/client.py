@@ -113,9 +113,7 @@ class LlmClient:
     def _turn(self, model: CalledModel, request: WireRequest, until: float) -> Iterator[None]:
         turns = self._turns_of(model)
         if not turns.acquire(timeout=max(0.0, until - self._clock())):
-            sentence = (
-                f"The model “{model.label}” had no free turn in time: it takes {model.max_concurrency} calls at a time."
-            )
+            sentence = f"The model “{model.label}” had no free turn in time: its calls at a time are limited to {model.max_concurrency}."
             raise ModelFailure("timeout", sentence, request=_shown(request))
         try:
             yield

@@ -18,47 +18,12 @@ from rhesis_app.kernel.ports import Prices
 from rhesis_app.kernel.registry import Registry
 from rhesis_app.runs.actions.drive import drive_run
 from rhesis_app.runs.actions.start import NewRun, start_run
-from rhesis_app.sdk import Binary, Evaluator, EvaluatorSpec, Need, Sample, Score, Tools, param
 from tests.jobs.runs.world import World, make_world
 from tests.people import Person
 from tests.scripted_endpoint import ScriptedEndpoint, json_reply
+from tests.tiny_judge import TINY, with_tiny
 
 KEY = "sk-canary-5f1c0a97"
-SCHEMA = {
-    "type": "object",
-    "properties": {"verdict": {"type": "string", "enum": ["no", "yes"]}, "reason": {"type": "string"}},
-    "required": ["verdict", "reason"],
-    "additionalProperties": False,
-}
-MARK = "0123456789abcdef"
-
-
-@dataclass(frozen=True)
-class Criteria:
-    """What the tiny judge is told."""
-
-    criteria: str = param("The answer says “yes”.", help="What makes an answer good.")
-
-
-def build(params: Criteria, tools: Tools) -> Evaluator:
-    def judge(sample: Sample, /) -> Score:
-        prompt = f'{params.criteria}\n<data-{MARK} name="answer">\n{sample.output}\n</data-{MARK}>'
-        found = tools.judge(prompt, SCHEMA)
-        return Score.of(found.answer["verdict"] == "yes", str(found.answer["reason"]))
-
-    return judge
-
-
-TINY = EvaluatorSpec(
-    key="tiny.judge",
-    title="Tiny judge",
-    summary="Asks whether an answer is good.",
-    params=Criteria,
-    build=build,
-    scale=Binary(),
-    needs=frozenset({Need.JUDGE}),
-    deterministic=False,
-)
 TESTS = [("Is it open?", "yes"), ("Is it closed?", "no")]
 
 
@@ -70,8 +35,7 @@ class Judged:
 
     @property
     def registry(self) -> Registry:
-        registry = self.world.person.host.registry
-        return replace(registry, evaluators={**registry.evaluators, TINY.key: TINY})
+        return with_tiny(self.world.person.host.registry)
 
     @property
     def tools(self) -> EndpointTools:
@@ -277,3 +241,43 @@ def test_a_slice_may_take_as_long_as_its_judges(judged: Judged) -> None:
         new = NewRun(test_set_id=judged.world.test_set_id, endpoint_id=judged.world.endpoint_id)
         start_run(scope, judged.registry, new)
     assert rung == [20 + 5 + (2 * 100 + 30) + 60]
+
+
+def lending(judged: Judged, url: str) -> Judged:
+    """The same on an instance that was started with OPENAI_API_KEY."""
+    person = judged.world.person
+    settings = replace(person.host.settings, openai_api_key=KEY, openai_base_url=url, openai_model="lent-1")
+    return Judged(replace(judged.world, person=replace(person, host=replace(person.host, settings=settings))))
+
+
+def test_an_instance_with_a_key_lends_its_model_to_a_project_without_one(judged: Judged) -> None:
+    with ScriptedModel(key=KEY) as model:
+        lent = lending(judged, model.url)
+        run_id = lent.run()
+        assert {call.body["model"] for call in model.calls} == {"lent-1"}
+    assert lent.outcomes(run_id) == {"passed": 1, "failed": 1}
+    assert lent.world.ask("SELECT model FROM metric_version")[0].model["id"] is None
+
+
+def test_a_projects_own_default_goes_before_the_instances(judged: Judged) -> None:
+    with ScriptedModel() as own, ScriptedModel() as instance:
+        judged.connect(own.url)
+        lending(judged, instance.url).run()
+        assert (len(own.calls), len(instance.calls)) == (2, 0)
+
+
+def test_the_instances_key_goes_to_its_own_address_alone(judged: Judged) -> None:
+    with ScriptedModel() as before, ScriptedModel() as after:
+        run_id = lending(judged, before.url).start()
+        moved = lending(judged, after.url)
+        moved.drive(run_id)
+        assert before.calls == after.calls == []
+    assert {one.verdict for one in moved.evaluations(run_id)} == {"error"}
+
+
+def test_a_key_that_is_kept_back_judges_nothing(judged: Judged) -> None:
+    with ScriptedModel() as model:
+        run_id = lending(judged, model.url).start()
+        judged.drive(run_id)
+        assert model.calls == []
+    assert "connect one in the project's models" in judged.evaluations(run_id)[0].reason
