@@ -23,17 +23,22 @@ LISTED: Mapping[str, Any] = {
 }
 """What a list says of an evaluation."""
 
-SHOWN: Mapping[str, Any] = {
+REPORTED: Mapping[str, Any] = {
     **LISTED,
+    "model": EffectiveEvaluation.model,
+    "tokens_in": EffectiveEvaluation.tokens_in,
+    "tokens_out": EffectiveEvaluation.tokens_out,
+    "cost": cast(func.trim_scale(EffectiveEvaluation.cost), Text),
+}
+"""What an export says of it besides: which model judged, and for how much."""
+
+SHOWN: Mapping[str, Any] = {
+    **REPORTED,
     "evaluator": MetricVersion.evaluator_key,
     "revision": MetricVersion.evaluator_revision,
     "rule": MetricVersion.rule,
     "evidence": EffectiveEvaluation.evidence,
     "duration_ms": EffectiveEvaluation.duration_ms,
-    "model": EffectiveEvaluation.model,
-    "tokens_in": EffectiveEvaluation.tokens_in,
-    "tokens_out": EffectiveEvaluation.tokens_out,
-    "cost": cast(func.trim_scale(EffectiveEvaluation.cost), Text),
     "raw": EffectiveEvaluation.raw,
 }
 """What one result's own page says of it besides."""

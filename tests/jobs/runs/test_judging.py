@@ -21,7 +21,7 @@ from rhesis_app.runs.actions.start import NewRun, start_run
 from tests.jobs.runs.world import World, make_world
 from tests.people import Person
 from tests.scripted_endpoint import ScriptedEndpoint, json_reply
-from tests.tiny_judge import TINY, with_tiny
+from tests.tiny_judge import TINY, offering_tiny, with_tiny
 
 KEY = "sk-canary-5f1c0a97"
 TESTS = [("Is it open?", "yes"), ("Is it closed?", "no")]
@@ -281,3 +281,34 @@ def test_a_key_that_is_kept_back_judges_nothing(judged: Judged) -> None:
         judged.drive(run_id)
         assert model.calls == []
     assert "connect one in the project's models" in judged.evaluations(run_id)[0].reason
+
+
+def test_page_api_and_export_show_what_the_judge_said_and_cost(judged: Judged, alice: Person) -> None:
+    with ScriptedModel() as model, offering_tiny(alice.host):
+        judged.connect(model.url, key=KEY, prices=PRICES)
+        run_id = judged.run()
+        opened = next(one for one in judged.evaluations(run_id) if one.verdict == "passed")
+        cost = f"{opened.cost.normalize():f}"
+        told = alice.api.get(f"/test-results/{opened.result_id}")
+        shown = told.json["evaluations"][0]
+        assert (shown["model"], shown["cost"], shown["tokens_in"]) == ("scripted", cost, opened.tokens_in)
+        assert shown["raw"] == opened.raw
+        run = alice.api.get(f"/test-runs/{run_id}")
+        assert run.json["metrics"][0]["model"]["base_url"] == model.url
+        breakdown = alice.api.get(f"/test-runs/{run_id}/breakdown").json["metrics"][0]
+        total = sum(one.cost for one in judged.evaluations(run_id))
+        assert breakdown["cost"] == f"{total.normalize():f}"
+        slug = judged.world.ask("SELECT slug FROM project")[0].slug
+        page = alice.web.get(f"/p/{slug}/runs/1/results/{opened.result_id}")
+        assert f"judged by scripted, {opened.tokens_in} tokens in" in page.text
+        assert f"${cost}" in page.text
+        assert "What the judge said" in page.text
+        whole = alice.web.get(f"/p/{slug}/runs/1")
+        assert (
+            f"judging took {breakdown['tokens_in'] + breakdown['tokens_out']} tokens, ${breakdown['cost']}"
+            in whole.text
+        )
+        assert "judged by Judge (scripted)" in whole.text
+        exported = alice.api.get(f"/test-runs/{run_id}/export?format=json.run")
+        assert cost in {one["cost"] for row in exported.json["results"] for one in row["evaluations"]}
+        assert not [answer for answer in (told, run, page, whole, exported) if KEY in answer.text]
