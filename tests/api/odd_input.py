@@ -131,6 +131,11 @@ _TEXT = "a sensible text"
 # what makes the rest of a body worth reading; an odd value takes the place of one of them at a time
 _SENSIBLE: dict[str, Any] = {
     "url": "http://127.0.0.1:59999/chat",
+    "base_url": "http://127.0.0.1:59999/v1",
+    "input_per_million": "0.15",
+    "output_per_million": "0.6",
+    "key": SECRET,
+    "model_id": None,
     "method": "POST",
     "request_template": {"message": "{{ input }}"},
     "response_mapping": {"output": "$.reply"},
