@@ -64,7 +64,7 @@ def judge(prompt: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     in quotes outside of the fences, and the longer words of the expected answer.
     """
     material = _read(prompt)
-    share, reason = _share(material)
+    share, reason = _preference(material) if "answer A" in material.parts else _share(material)
     made = {name: _value(name, kind, share, reason, material) for name, kind in schema.get("properties", {}).items()}
     return made or {"verdict": share >= 0.5, "reason": reason}
 
@@ -98,7 +98,7 @@ def _value(name: str, kind: Any, share: float, reason: str, material: Material) 
     if not isinstance(kind, Mapping):
         return None
     if kind.get("enum"):
-        return _choice(list(kind["enum"]), share, material)
+        return _choice(list(kind["enum"]), share)
     if kind.get("type") in {"number", "integer"}:
         low, high = kind.get("minimum", 0), kind.get("maximum", 1)
         number = low + share * (high - low)
@@ -110,20 +110,26 @@ def _value(name: str, kind: Any, share: float, reason: str, material: Material) 
     return {} if kind.get("type") == "object" else []
 
 
-def _choice(choices: list[Any], share: float, material: Material) -> Any:
+def _choice(choices: list[Any], share: float) -> Any:
     if {"yes", "no"} <= set(choices):
         return "yes" if share >= 0.5 else "no"
     if {"A", "B"} <= set(choices):
-        return _better(material, choices)
+        return _better(share, choices)
     return choices[min(int((1 - share) * len(choices)), len(choices) - 1)]
 
 
-def _better(material: Material, choices: list[Any]) -> Any:
-    """The answer that says more of what the two say together; as good when most of it is the same."""
+def _preference(material: Material) -> tuple[float, str]:
+    """How much rather A than B: the answer that says more, or neither when most of it is the same."""
     first, second = (set(_long_words(material.parts.get(f"answer {name}", ""))) for name in "AB")
     if len(first & second) * 2 >= max(len(first), len(second)):
-        return next((choice for choice in choices if choice not in ("A", "B")), "A")
-    return "A" if len(first) >= len(second) else "B"
+        return 0.5, "Both say the same in the main."
+    share = 1.0 if len(first) > len(second) else 0.0
+    return share, f"Answer {'A' if share else 'B'} says more."
+
+
+def _better(share: float, choices: list[Any]) -> Any:
+    neither = next((choice for choice in choices if choice not in ("A", "B")), "A")
+    return {1.0: "A", 0.0: "B"}.get(share, neither)
 
 
 def _first_sentence(text: str) -> str:
