@@ -120,7 +120,8 @@ class JudgeTools:
         heard.problem = "" if self.model else self.problem
         if self.model is None:
             raise JudgeUnavailableError
-        left = getattr(self._mine, "until", self.clock() + self.patience_s) - self.clock()
+        until: float | None = getattr(self._mine, "until", None)
+        left = self.patience_s if until is None else until - self.clock()
         try:
             answer = self.door.ask(self.model, ModelQuestion(prompt=prompt, schema=schema, patience_s=left))
         except ModelFailure as failure:

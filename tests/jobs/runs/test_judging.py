@@ -83,13 +83,17 @@ def endpoint() -> Any:
         yield server
 
 
-@pytest.fixture
-def judged(alice: Person, endpoint: ScriptedEndpoint) -> Judged:
-    world = make_world(alice, endpoint.url, TESTS)
-    with alice.scope() as scope, scope.atomic() as session:
+def judged_by_tiny(world: World) -> Judged:
+    """The world's metric asks a judge instead of looking for a text."""
+    with world.person.scope() as scope, scope.atomic() as session:
         metric = session.get(Metric, world.metric_id)
         metric.evaluator_key, metric.params, metric.rule = TINY.key, {}, {"at_least": 1}
     return Judged(world)
+
+
+@pytest.fixture
+def judged(alice: Person, endpoint: ScriptedEndpoint) -> Judged:
+    return judged_by_tiny(make_world(alice, endpoint.url, TESTS))
 
 
 PRICES = Prices(input_per_million=Decimal("2.5"), output_per_million=Decimal(10))
@@ -312,3 +316,20 @@ def test_page_api_and_export_show_what_the_judge_said_and_cost(judged: Judged, a
         exported = alice.api.get(f"/test-runs/{run_id}/export?format=json.run")
         assert cost in {one["cost"] for row in exported.json["results"] for one in row["evaluations"]}
         assert not [answer for answer in (told, run, page, whole, exported) if KEY in answer.text]
+
+
+def test_no_more_tests_are_held_than_their_judge_can_serve_in_time(alice: Person, endpoint: ScriptedEndpoint) -> None:
+    world = make_world(alice, endpoint.url, [(f"Is door {number} open?", "yes") for number in range(12)])
+    judged = judged_by_tiny(world)
+    held: list[int] = []
+
+    def slow(call: Any) -> Any:
+        held.append(judged.world.ask("SELECT count(*) FROM work_item WHERE lease_owner IS NOT NULL")[0][0])
+        return answers(call)
+
+    endpoint.script = slow
+    with ScriptedModel(fault="slow", slow_s=0.02) as model:
+        judged.connect(model.url, max_concurrency=1)
+        run_id = judged.run()
+    assert judged.outcomes(run_id) == {"passed": 12}
+    assert max(held) <= 2
