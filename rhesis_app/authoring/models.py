@@ -48,7 +48,7 @@ class Metric(Identified, Stamped, Archivable, TenantOwned, Base):
 
 
 class MetricVersion(Identified, TenantOwned, Base):
-    """A metric as it was when a run froze it, with the evaluator's revision and, for a judge, its model without the key."""
+    """A metric as it was when a run froze it, with the evaluator's revision and, for a judge, what makes its model's judgements."""
 
     __tablename__ = "metric_version"
     __table_args__ = (

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import and_, or_
+from sqlalchemy import and_, or_, text
 
 from rhesis_app.endpoints.models import Model
 from rhesis_app.endpoints.rules import origin_of
@@ -38,45 +38,33 @@ LONGEST_TRIAL_S: Final = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgeModel:
-    """A model as a run freezes it: everything that makes its judgements and their price, but its key."""
+    """A model that judges, without its key. What makes its judgements is frozen with the metric; what people call it and
+    what it costs with the run, so that a new price does not make two runs incomparable. Without `prices` those of today count.
+    """
 
     id: UUID | None
-    name: str
     wire: str
     base_url: str
     model_name: str
     params: Mapping[str, Any] = field(default_factory=dict)
-    prices: Prices = field(default_factory=Prices)
+    name: str = ""
+    prices: Prices | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """As plain JSON; prices are decimal texts."""
+        """What makes its judgements, as plain JSON."""
         return {
             "id": None if self.id is None else str(self.id),
-            "name": self.name,
             "wire": self.wire,
             "base_url": self.base_url,
             "model_name": self.model_name,
             "params": dict(self.params),
-            "prices": {
-                "input_per_million": money(self.prices.input_per_million),
-                "output_per_million": money(self.prices.output_per_million),
-                "currency": self.prices.currency,
-            },
         }
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> "JudgeModel":
-        """What `to_json` wrote."""
-        prices = stored["prices"]
-        return cls(
-            id=UUID(stored["id"]) if stored["id"] else None,
-            prices=Prices(
-                input_per_million=_decimal(prices["input_per_million"]),
-                output_per_million=_decimal(prices["output_per_million"]),
-                currency=prices["currency"],
-            ),
-            **{name: stored[name] for name in ("name", "wire", "base_url", "model_name", "params")},
-        )
+    def from_json(cls, stored: Mapping[str, Any], facts: Mapping[str, Any] | None = None) -> "JudgeModel":
+        """What `to_json` wrote, with the name and the prices that a run froze."""
+        told = {} if facts is None else {"name": facts["name"], "prices": _prices(facts["prices"])}
+        return cls(**{**stored, "id": UUID(stored["id"]) if stored["id"] else None, **told})
 
 
 @dataclass(slots=True)
@@ -154,8 +142,20 @@ def judge_of_row(row: Model) -> JudgeModel:
         base_url=row.base_url,
         model_name=row.model_name,
         params=dict(row.params),
-        prices=Prices(input_per_million=row.price_input, output_per_million=row.price_output),
+        prices=_prices_now(row),
     )
+
+
+def judge_facts(scope: Scope, version_ids: Iterable[UUID]) -> dict[str, dict[str, Any]]:
+    """Model → name and prices of today, for a run to freeze: those that these metric versions are judged by."""
+    query = scope.select(Model.id, Model.name, Model.price_input, Model.price_output).where(
+        Model.id.in_(
+            text("SELECT CAST(model->>'id' AS uuid) FROM metric_version WHERE id = ANY(:versions)").bindparams(
+                versions=list(version_ids)
+            )
+        )
+    )
+    return {str(row.id): {"name": row.name, "prices": _told(_prices_now(row))} for row in scope.session.execute(query)}
 
 
 def judge_of_instance(lent: LentModel) -> JudgeModel:
@@ -211,8 +211,10 @@ def lend_judges(scope: Scope, judges: Judges, models: Iterable[JudgeModel | None
     """
     wanted = list(models)
     ids = {model.id for model in wanted if model is not None and model.id is not None}
-    columns = (Model.id, Model.key, Model.key_origin, Model.timeout_s, Model.max_concurrency)
-    query = scope.select(*columns).where(Model.id.in_(ids))
+    limits = (Model.timeout_s, Model.max_concurrency)
+    query = scope.select(
+        *(Model.id, Model.key, Model.key_origin, Model.name, Model.price_input, Model.price_output, *limits)
+    ).where(Model.id.in_(ids))
     rows = {row.id: row for row in scope.session.execute(query)} if ids else {}
     return [_tools(scope, judges, model, rows) for model in wanted]
 
@@ -222,22 +224,22 @@ def open_key(judges: Judges, organization_id: UUID, row: Any, model: JudgeModel)
     if row.key is None:
         return None, ""
     if row.key_origin != origin_of(model.base_url):
-        return None, _OTHER_ORIGIN.format(name=model.name)
+        return None, _OTHER_ORIGIN.format(name=model.name or row.name)
     try:
         return judges.secrets.open(row.key, organization_id, KEY_FIELD, row.id), ""
     except SecretError:
-        return None, _ENTER_AGAIN.format(name=model.name)
+        return None, _ENTER_AGAIN.format(name=model.name or row.name)
 
 
 def called_model(model: JudgeModel, key: str | None, **limits: int) -> CalledModel:
     """The model ready to be called."""
     return CalledModel(
-        label=model.name,
+        label=model.name or model.model_name,
         wire=model.wire,
         base_url=model.base_url,
         model_name=model.model_name,
         params=model.params,
-        prices=model.prices,
+        prices=model.prices or Prices(),
         key=key,
         **limits,
     )
@@ -252,7 +254,8 @@ def _tools(scope: Scope, judges: Judges, model: JudgeModel | None, rows: Mapping
     key, problem = open_key(judges, scope.organization_id, row, model)
     if problem:
         return JudgeTools(door=judges.door, model=None, problem=problem)
-    called = called_model(model, key, timeout_s=row.timeout_s, max_concurrency=row.max_concurrency)
+    known = replace(model, name=model.name or row.name, prices=model.prices or _prices_now(row))
+    called = called_model(known, key, timeout_s=row.timeout_s, max_concurrency=row.max_concurrency)
     return JudgeTools(door=judges.door, model=called)
 
 
@@ -273,5 +276,26 @@ def _use(spent: ModelSpent) -> JudgeUse:
     )
 
 
-def _decimal(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)
+def _prices_now(row: Any) -> Prices:
+    return Prices(input_per_million=row.price_input, output_per_million=row.price_output)
+
+
+def _told(prices: Prices) -> dict[str, str | None]:
+    """Prices as decimal texts."""
+    return {
+        "input_per_million": money(prices.input_per_million),
+        "output_per_million": money(prices.output_per_million),
+        "currency": prices.currency,
+    }
+
+
+def _prices(told: Mapping[str, Any]) -> Prices:
+    return Prices(
+        input_per_million=_decimal(told["input_per_million"]),
+        output_per_million=_decimal(told["output_per_million"]),
+        currency=told["currency"],
+    )
+
+
+def _decimal(amount: str | None) -> Decimal | None:
+    return None if amount is None else Decimal(amount)

@@ -1,7 +1,8 @@
 """What a slice holds in memory: the frozen endpoint and metrics of one run, made ready once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from rhesis_app.authoring.models import MetricVersion
@@ -82,7 +83,7 @@ def load_plan(scope: Scope, parts: Parts, run: TestRun) -> Plan:
         timeout_s=snapshot.timeout_s,
         door=parts.door,
         endpoint=prepare(snapshot, open_secret(scope, parts.secrets, run.endpoint_id)),
-        metrics=_metrics(scope, parts, run.id),
+        metrics=_metrics(scope, parts, run),
     )
 
 
@@ -102,7 +103,7 @@ def answer_item(plan: Plan, item: Item) -> Answer:
     return Answer(item=item, exchange=exchange, outcome=result_outcome(outcomes), judged=judged)
 
 
-def _metrics(scope: Scope, parts: Parts, run_id: UUID) -> list[PlannedMetric]:
+def _metrics(scope: Scope, parts: Parts, run: TestRun) -> list[PlannedMetric]:
     rows = scope.session.execute(
         scope.select(RunMetric, MetricVersion)
         .join(
@@ -110,11 +111,10 @@ def _metrics(scope: Scope, parts: Parts, run_id: UUID) -> list[PlannedMetric]:
             (MetricVersion.id == RunMetric.metric_version_id)
             & (MetricVersion.organization_id == RunMetric.organization_id),
         )
-        .where(RunMetric.run_id == run_id)
+        .where(RunMetric.run_id == run.id)
         .order_by(RunMetric.position)
     ).all()
-    models = (JudgeModel.from_json(version.model) if version.model else None for _, version in rows)
-    lent = lend_judges(scope, parts.judges, models)
+    lent = lend_judges(scope, parts.judges, (_judge(version.model, run.config) for _, version in rows))
     specs = parts.registry.evaluators
     return [
         PlannedMetric(
@@ -126,6 +126,12 @@ def _metrics(scope: Scope, parts: Parts, run_id: UUID) -> list[PlannedMetric]:
         )
         for (chosen, version), tools in zip(rows, lent, strict=True)
     ]
+
+
+def _judge(model: Mapping[str, Any] | None, config: Mapping[str, Any]) -> JudgeModel | None:
+    if model is None:
+        return None
+    return JudgeModel.from_json(model, config.get("judges", {}).get(model["id"]))
 
 
 def _recipe(version: MetricVersion) -> MetricRecipe:

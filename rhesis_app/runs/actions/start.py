@@ -19,6 +19,7 @@ from rhesis_app.authoring.models import (
     TestVersion,
 )
 from rhesis_app.endpoints.actions.exchange import snapshot_of
+from rhesis_app.endpoints.actions.judging import judge_facts
 from rhesis_app.endpoints.models import Endpoint
 from rhesis_app.kernel.errors import Conflict, Invalid
 from rhesis_app.kernel.ids import new_id
@@ -105,7 +106,11 @@ def _accept(scope: Scope, registry: Registry, new: NewRun, test_set: TestSet) ->
             test_set_version_id=frozen.id,
             endpoint_id=endpoint.id,
             endpoint_snapshot=snapshot_of(endpoint).to_json(),
-            config={"max_attempts": MAX_ATTEMPTS, "metrics_from": _source(new, chosen)},
+            config={
+                "max_attempts": MAX_ATTEMPTS,
+                "metrics_from": _source(new, chosen),
+                "judges": judge_facts(scope, versions.values()),
+            },
             planned=frozen.test_count,
             idempotency_key=new.idempotency_key,
             idempotency_body=new.body if new.idempotency_key else None,

@@ -116,6 +116,7 @@ def select_runs(scope: Scope, *extra: Any) -> Select[Any]:
             *(TestRun.planned, TestRun.totals, TestRun.test_set_id, TestRun.endpoint_id, TestRun.created_at),
             *(TestRun.started_at, TestRun.finished_at, TestRun.cancel_requested_at),
             TestRun.endpoint_snapshot["name"].as_string().label("endpoint_name"),
+            TestRun.config["judges"].label("judges"),
             TestSet.name.label("test_set_name"),
             TestSetVersion.number.label("test_set_version"),
             User.name.label("started_by_name"),

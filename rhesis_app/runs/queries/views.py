@@ -45,7 +45,7 @@ class AskedEndpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrozenModel:
-    """The model that judges, as the run froze it; without an id the instance's own."""
+    """The model that judges, as the run froze it; without an id the instance's own, whose prices nobody has said."""
 
     id: UUID | None
     name: str
@@ -53,7 +53,7 @@ class FrozenModel:
     base_url: str
     model_name: str
     params: dict[str, Any]
-    prices: dict[str, Any]
+    prices: dict[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +137,7 @@ def run_view(scope: Scope, row: Any, counts: Mapping[str, int]) -> RunView:
         pass_rate=shown_rate(rate_of(totals), is_final=is_final),
         test_set=FrozenSet(id=row.test_set_id, name=row.test_set_name, version=row.test_set_version),
         endpoint=AskedEndpoint(id=row.endpoint_id, name=row.endpoint_name),
-        metrics=tuple(_metric(found) for found in row.metrics),
+        metrics=tuple(_metric(found, row.judges or {}) for found in row.metrics),
         started_by=row.started_by_name,
         created_at=row.created_at,
         started_at=row.started_at,
@@ -149,7 +149,7 @@ def run_view(scope: Scope, row: Any, counts: Mapping[str, int]) -> RunView:
     )
 
 
-def _metric(found: Mapping[str, Any]) -> FrozenMetric:
+def _metric(found: Mapping[str, Any], judges: Mapping[str, Any]) -> FrozenMetric:
     return FrozenMetric(
         id=UUID(found["id"]),
         version_id=UUID(found["version_id"]),
@@ -158,10 +158,11 @@ def _metric(found: Mapping[str, Any]) -> FrozenMetric:
         revision=found["revision"],
         params=found["params"],
         rule=found["rule"],
-        model=_model(found["model"]) if found["model"] else None,
+        model=_model(found["model"], judges) if found["model"] else None,
         required=found["required"],
     )
 
 
-def _model(found: Mapping[str, Any]) -> FrozenModel:
-    return FrozenModel(**{**found, "id": UUID(found["id"]) if found["id"] else None})
+def _model(found: Mapping[str, Any], judges: Mapping[str, Any]) -> FrozenModel:
+    facts = judges.get(found["id"], {"name": found["model_name"], "prices": None})
+    return FrozenModel(**{**found, **facts, "id": UUID(found["id"]) if found["id"] else None})

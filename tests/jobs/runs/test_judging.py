@@ -172,18 +172,35 @@ def test_only_the_last_object_of_an_answer_counts(judged: Judged) -> None:
     assert judged.outcomes(run_id) == {"passed": 1, "failed": 1}
 
 
-def test_the_run_keeps_the_model_it_was_started_with(judged: Judged) -> None:
+def test_the_run_keeps_the_model_and_the_prices_it_was_started_with(judged: Judged, alice: Person) -> None:
     with ScriptedModel() as model:
         model_id = judged.connect(model.url, prices=PRICES)
         run_id = judged.start()
+        changes = ModelChanges(model_name="other", name="Renamed", prices=Prices(input_per_million=Decimal(999)))
         with judged.world.person.scope() as scope:
-            update_model(scope, judged.tools, model_id, ModelChanges(model_name="other", name="Renamed"))
+            update_model(scope, judged.tools, model_id, changes)
         judged.drive(run_id)
         assert {call.body["model"] for call in model.calls} == {"scripted"}
-    frozen = judged.world.ask("SELECT model FROM metric_version")[0].model
-    assert frozen["name"] == "Judge"
-    assert frozen["prices"] == {"input_per_million": "2.5", "output_per_million": "10", "currency": "USD"}
-    assert "key" not in frozen
+    one = judged.evaluations(run_id)[0]
+    assert one.cost == (one.tokens_in * Decimal("2.5") + one.tokens_out * 10) / 1_000_000
+    shown = alice.api.get(f"/test-runs/{run_id}").json["metrics"][0]["model"]
+    assert (shown["name"], shown["model_name"]) == ("Judge", "scripted")
+    assert shown["prices"] == {"input_per_million": "2.5", "output_per_million": "10", "currency": "USD"}
+    assert "key" not in shown
+
+
+def test_a_new_price_or_name_leaves_runs_comparable_and_another_model_does_not(judged: Judged, alice: Person) -> None:
+    with ScriptedModel() as model:
+        model_id = judged.connect(model.url, prices=PRICES)
+        changes = (ModelChanges(name="Renamed", prices=Prices()), ModelChanges(model_name="other"))
+        runs = [judged.run()]
+        for change in changes:
+            with judged.world.person.scope() as scope:
+                update_model(scope, judged.tools, model_id, change)
+            runs.append(judged.run())
+    told = [alice.api.get(f"/comparisons?baseline={runs[0]}&candidate={later}").json for later in runs[1:]]
+    assert [one["comparable"]["ok"] for one in told] == [True, False]
+    assert [judged.evaluations(run_id)[0].cost is None for run_id in runs] == [False, True, True]
 
 
 def test_a_key_entered_for_another_address_is_not_sent_to_the_one_that_was_frozen(judged: Judged) -> None:
