@@ -214,12 +214,16 @@ def test_a_key_entered_for_another_address_is_not_sent_to_the_one_that_was_froze
     assert "entered for another address" in judged.evaluations(run_id)[0].reason
 
 
-def test_the_key_is_kept_nowhere_even_when_the_server_repeats_it(judged: Judged, superuser: Any) -> None:
+def test_the_key_is_kept_and_logged_nowhere_even_when_the_server_repeats_it(
+    judged: Judged, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(0)
     with ScriptedModel(fault="echo") as model:
         judged.connect(model.url, key=KEY)
         run_id = judged.run()
         assert model.calls[0].headers["authorization"] == f"Bearer {KEY}"
     assert "••••" in judged.evaluations(run_id)[0].reason
+    assert KEY not in caplog.text
     for table in ("evaluation", "metric_version", "model", "audit_entry", "test_result", "test_run"):
         rows = judged.world.ask(f"SELECT to_jsonb(t)::text AS row FROM {table} t")
         assert rows, table
