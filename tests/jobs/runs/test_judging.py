@@ -354,3 +354,20 @@ def test_no_more_tests_are_held_than_their_judge_can_serve_in_time(alice: Person
         run_id = judged.run()
     assert judged.outcomes(run_id) == {"passed": 12}
     assert max(held) <= 2
+
+
+def test_a_judge_costs_a_start_one_statement_and_a_slice_another(
+    judged: Judged, alice: Person, endpoint: ScriptedEndpoint, statements: Any
+) -> None:
+    plain = make_world(alice, endpoint.url, TESTS)
+    with ScriptedModel() as model:
+        judged.connect(model.url)
+        counts = []
+        for world in (Judged(plain), judged):
+            with statements() as seen:
+                run_id = world.start()
+            counts.append(len(seen))
+        with statements() as seen:
+            judged.drive(run_id)
+    assert counts[1] - counts[0] == 1
+    assert len([one for one in seen if "FROM model" in one]) == 1
