@@ -1,7 +1,6 @@
 """The page with a metric's form and, beside it, the box where it is tried."""
 
 from dataclasses import dataclass
-from uuid import UUID
 
 from flask import Response, url_for
 
@@ -52,7 +51,7 @@ def form_page(
         needs=needs,
         needs_in_words=in_words(needs),
         passes_when=rule_in_words(metric.rule if metric else usual_rule(spec), spec.scale),
-        model_choices=_model_choices(page.project.id) if Need.JUDGE in needs else (),
+        model_choices=_model_choices(page) if Need.JUDGE in needs else (),
         form=page.form,
         errors=errors,
         message=error.detail if error else "",
@@ -63,16 +62,16 @@ def form_page(
     )
 
 
-def _model_choices(project_id: UUID) -> list[tuple[str, str]]:
-    """The models that may judge, after the default by its name."""
-    scope = current_scope()
-    choices = list_model_choices(scope, project_id)
+def _model_choices(page: MetricPage) -> list[tuple[str, str]]:
+    """The models that may judge, after the default by its name; a chosen one that is archived is there to be seen."""
+    scope, metric = current_scope(), page.metric
+    choices = list_model_choices(scope, page.project.id)
     lent = scope.lent_model.model_name if scope.lent_model else "none is connected yet"
     default = next((f"{one.name}, {one.model_name}" for one in choices if one.is_default), lent)
-    return [
-        ("", f"The project's default ({default})"),
-        *((str(one.id), f"{one.name}, {one.model_name}") for one in choices),
-    ]
+    offered = {str(one.id): f"{one.name}, {one.model_name}" for one in choices}
+    if metric is not None and metric.model_id is not None:
+        offered.setdefault(str(metric.model_id), f"{metric.model}, archived")
+    return [("", f"The project's default ({default})"), *offered.items()]
 
 
 def _drawn(error: AppError | None, kind: str) -> dict[str, list[str]]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import jsonschema
+from referencing import Registry
 
 _MOST_CHARACTERS: Final = 100_000
 _MOST_TRIES: Final = 2_000
@@ -22,7 +23,10 @@ def fitting_object(text: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     found = last_object(text)
     if found is None:
         raise AnswerProblem("it holds no JSON object")
-    problem = next(iter(jsonschema.Draft202012Validator(schema).iter_errors(found)), None)
+    validator = jsonschema.Draft202012Validator(
+        schema, registry=Registry()
+    )  # an empty one has nowhere to fetch a $ref from
+    problem = next(iter(validator.iter_errors(found)), None)
     if problem is not None:
         where = problem.json_path.removeprefix("$").removeprefix(".")
         raise AnswerProblem(

@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from threading import BoundedSemaphore, Lock
 from typing import Any, Final
 
@@ -48,7 +49,7 @@ class LlmClient:
     ) -> None:
         self._door, self._clock, self._sleep = door, clock, sleep
         self._turns: dict[tuple[_Known, int], BoundedSemaphore] = {}
-        self._without_schema: set[_Known] = set()
+        self._without_schema: set[tuple[str, ...]] = set()
         self._lock = Lock()
 
     def ask(self, model: CalledModel, question: ModelQuestion) -> ModelAnswer:
@@ -65,7 +66,8 @@ class LlmClient:
 
     def _answer(self, model: CalledModel, question: ModelQuestion, until: float) -> tuple[WireRequest, OutboundAnswer]:
         """The first 2xx: by schema, and where the server does not take that, in words alone, from then on at once."""
-        known = _known(model)
+        # by schema and not by model alone: a server may know schemas, and not what is in this one
+        known = (*_known(model), sha256(json.dumps(question.schema, sort_keys=True).encode()).hexdigest())
         if known not in self._without_schema:
             request = request_for(model, question.prompt, question.schema, by_schema=True)
             answer = self._call(model, request, until)

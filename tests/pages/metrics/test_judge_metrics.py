@@ -55,6 +55,16 @@ def test_a_chosen_model_is_kept_shown_and_taken_back(
     assert "default model" in web.get(at).text
 
 
+def test_a_chosen_model_that_is_archived_is_seen_and_refused(
+    alice: Person, project: ProjectView, web: WebClient, here: str
+) -> None:
+    own = connect(alice, project, "http://127.0.0.1:9298/v1", name="Own")
+    at = web.post(here, {**FORM, "model_id": own}).headers["Location"]
+    alice.api.delete(f"/models/{own}")
+    assert f'value="{own}" selected>Own, archived<' in web.get(f"{at}/edit").text
+    assert web.post(at, {**FORM, "model_id": own}).status_code == 422
+
+
 @pytest.mark.parametrize("wrong", ["nonsense", "01890000-0000-7000-8000-000000000000"])
 def test_a_model_that_is_none_is_said_at_its_field(alice: Person, web: WebClient, here: str, wrong: str) -> None:
     page = web.post(here, {**FORM, "model_id": wrong})

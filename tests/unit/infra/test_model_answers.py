@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
+from referencing.exceptions import Unresolvable
 
 from rhesis_app.infra.llm.answers import AnswerProblem, fitting_object, last_object
 
@@ -97,3 +98,8 @@ def test_what_does_not_fit_says_where_and_quotes_nothing(text: str, sentence: st
 def test_an_object_before_the_last_one_never_counts() -> None:
     with pytest.raises(AnswerProblem):
         fitting_object('{"verdict": "yes"} as you can see {"verdict": "whatever"}', SCHEMA)
+
+
+def test_nothing_is_fetched_for_a_schema_that_refers_elsewhere() -> None:
+    with pytest.raises(Unresolvable):
+        fitting_object("{}", {"$ref": "http://127.0.0.1:9/schema.json"})

@@ -150,6 +150,9 @@ def test_a_server_without_schemas_is_asked_in_words_and_remembered() -> None:
     assert client.ask(MODEL, QUESTION).answer == {"ok": True}
     assert client.ask(MODEL, QUESTION).answer == {"ok": True}
     assert [b"response_format" in (request.body or b"") for request in door.sent] == [True, False, False]
+    other = {"type": "object", "properties": {"ok": {"type": "boolean"}, "why": {"type": "string"}}}
+    client.ask(MODEL, replace(QUESTION, schema=other))
+    assert b"response_format" in (door.sent[3].body or b""), "another schema may be one that it knows"
 
 
 def test_a_400_that_was_not_about_schemas_is_told_and_not_remembered() -> None:
