@@ -109,7 +109,9 @@ document.addEventListener("formdata", (event) => {
 const isTyping = (element) => element.matches("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]");
 
 function stepRow(active, step) {
-  const rows = [...document.querySelectorAll("main .row-link")].filter((row) => row.checkVisibility());
+  // a page with several tables says which one is meant
+  const place = document.querySelector("main [data-steps]") ?? document.querySelector("main");
+  const rows = [...place.querySelectorAll(".row-link")].filter((row) => row.checkVisibility());
   if (!rows.length) return false;
   const chosen = rows.findIndex((row) => row === active || row.closest("[aria-current]"));
   const next = chosen < 0 ? (step > 0 ? 0 : rows.length - 1) : chosen + step;

@@ -15,13 +15,13 @@ class HttpApi:
 
     def __init__(self, url: str) -> None:
         self._netloc = urlsplit(url).netloc
-        self._headers: dict[str, str] = {}
+        self.headers: dict[str, str] = {}
 
     def ask(self, path: str, body: Any = None) -> tuple[int, Any]:
         """GET, or POST where there is a body; `path` leaves out `/api/v1`."""
         connection = http.client.HTTPConnection(self._netloc, timeout=40)
         sent = None if body is None else json.dumps(body)
-        headers = self._headers | ({} if body is None else {"Content-Type": "application/json"})
+        headers = self.headers | ({} if body is None else {"Content-Type": "application/json"})
         try:
             connection.request("GET" if body is None else "POST", f"/api/v1{path}", body=sent, headers=headers)
             answer = connection.getresponse()
@@ -44,7 +44,7 @@ class HttpApi:
     def sign_in(self, email: str, password: str) -> None:
         """From now on as this person."""
         token = self.make("/auth/login", email=email, password=password)["access_token"]
-        self._headers = {"Authorization": f"Bearer {token}"}
+        self.headers = {"Authorization": f"Bearer {token}"}
 
     def finished(self, run_id: str, within_s: float = 60.0) -> Any:
         """The run, once it has ended."""

@@ -48,13 +48,13 @@ def panel(slug: str, number: int, result_id: UUID) -> Response:
 def review(slug: str, number: int, result_id: UUID) -> Response:
     """Keep a verdict; the drawer comes back with it, and the list follows."""
     scope = current_scope()
-    _result(slug, number, result_id)
+    _, before = _result(slug, number, result_id)
     new = forms.new_review(request.form)
     try:
         review_result(scope, result_id, new)
     except AppError as error:
         return _refused(slug, number, result_id, error)
-    return _done(slug, number, result_id, f"Your verdict is kept: {new.verdict}.")
+    return _done(slug, number, before, f"Your verdict is kept: {new.verdict}.")
 
 
 @blueprint.post("/p/<slug>/runs/<int:number>/results/<uuid:result_id>/reviews/<uuid:review_id>/withdraw")
@@ -65,12 +65,14 @@ def withdraw(slug: str, number: int, result_id: UUID, review_id: UUID) -> Respon
     if review_id not in {one.id for one in views["result"].reviews}:
         raise NotFound("There is no such review of this result.")
     withdraw_review(current_scope(), review_id)
-    return _done(slug, number, result_id, "The review is withdrawn: what the metrics found stands again.")
+    return _done(slug, number, views, "The review is withdrawn: what the metrics found stands again.")
 
 
-def _done(slug: str, number: int, result_id: UUID, said: str) -> Response:
+def _done(slug: str, number: int, before: dict[str, Any], said: str) -> Response:
+    result_id = before["result"].id
     if is_fragment_request():
-        answer = _panel(slug, number, result_id)
+        # a review may move the result to another place of the list; whoever goes on goes on from where it stood
+        answer = _panel(slug, number, result_id, beside=before["beside"])
         answer.headers.update(_REVIEWED)
         return answer
     say(said)
@@ -90,7 +92,9 @@ def _back(slug: str, number: int, result_id: UUID) -> Response:
     return go_to(url_for("results.show", slug=slug, number=number, result_id=result_id, **kept))
 
 
-def _panel(slug: str, number: int, result_id: UUID, *, status: int = 200, message: str = "") -> Response:
+def _panel(
+    slug: str, number: int, result_id: UUID, *, status: int = 200, message: str = "", **views_before: Any
+) -> Response:
     project, views = _result(slug, number, result_id)
     return render_fragment(
         "runs/_result.html",
@@ -99,7 +103,7 @@ def _panel(slug: str, number: int, result_id: UUID, *, status: int = 200, messag
         is_docked=True,
         now=current_scope().now,
         message=message,
-        **views,
+        **views | views_before,
     )
 
 
