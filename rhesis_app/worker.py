@@ -23,7 +23,7 @@ from rhesis_app.infra.embedded.leash import die_with_parent
 from rhesis_app.infra.rq_queue import RqQueue, connect_redis
 from rhesis_app.infra.runtime import Runtime
 from rhesis_app.kernel.actor import Actor
-from rhesis_app.runs.actions.sweep import sweep
+from rhesis_app.runs.actions.sweep import release_dead, sweep
 
 _SWEEP_S = 10.0
 _SWEEPER_LOCK = 7265736974
@@ -91,6 +91,7 @@ def sweep_for_ever(settings: Settings, host: Runtime, stop: threading.Event | No
     mine = replace(host, engine=engine, queue=RqQueue(connect_redis(settings.redis_url), host.jobs))
     while not ended.is_set():
         try:
+            release_dead(mine)
             with engine.connect() as connection:
                 if connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _SWEEPER_LOCK}).scalar_one():
                     sweep(mine)

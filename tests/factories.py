@@ -26,6 +26,7 @@ from rhesis_app.kernel.ids import new_id
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.projects.models import Project
 from rhesis_app.runs.models import Evaluation, RunMetric, TestResult, TestRun, WorkItem
+from rhesis_app.runs.queries.breakdown import count_parts
 from rhesis_app.runs.rules import final_status, totals_of
 from rhesis_app.scoring.outcome import run_outcome
 
@@ -137,6 +138,8 @@ def _make_run(scope: Scope, plan: RunPlan, results: Sequence[Given]) -> MadeRun:
     )
     session.flush()
     result_ids = _results(scope, run, list(zip(results, versions, strict=True)), metric_versions)
+    if plan.is_finished:
+        run.parts = count_parts(scope, run.id)
     return MadeRun(
         id=run.id,
         number=number,

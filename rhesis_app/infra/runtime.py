@@ -12,12 +12,13 @@ from rhesis_app.infra.config import Settings
 from rhesis_app.infra.crypto import SecretBox
 from rhesis_app.infra.db import TenantSession
 from rhesis_app.infra.http import OutboundDoor
+from rhesis_app.infra.life import fate_of, this_place, this_process
 from rhesis_app.infra.llm.judges import Judges
 from rhesis_app.infra.rq_queue import RqQueue
 from rhesis_app.infra.start_check import PATIENCE_S, check_start
 from rhesis_app.kernel.actor import Actor
 from rhesis_app.kernel.jobs import JobSpec
-from rhesis_app.kernel.ports import ModelDoor, Post
+from rhesis_app.kernel.ports import Fate, ModelDoor, Post
 from rhesis_app.kernel.registry import Registry
 from rhesis_app.kernel.scope import Audit, LentModel, Listener, Scope
 from rhesis_app.kernel.times import utc_now
@@ -78,6 +79,19 @@ class Runtime:
             yield scope
         finally:
             scope.session.close()
+
+    @property
+    def place(self) -> str:
+        """How the names of holders on this machine begin."""
+        return this_place()
+
+    def name_holder(self) -> str:
+        """A new name for work that this process takes."""
+        return this_process()
+
+    def fate_of(self, holder: str) -> Fate:
+        """What became of a holder of that name."""
+        return fate_of(holder)
 
     def ask(self, statement: str, **values: Any) -> list[Mapping[str, Any]]:
         """Call a function that looks across organizations, in a transaction of its own; rows as mappings."""

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from rhesis_app.kernel.actor import Actor
 from rhesis_app.kernel.jobs import JobSpec
+from rhesis_app.kernel.ports import Fate
 from rhesis_app.kernel.scope import Scope
 
 
@@ -15,6 +16,16 @@ class Host(Protocol):
     @property
     def jobs(self) -> Mapping[str, JobSpec]:
         """The kinds of background work this version knows, by name."""
+
+    @property
+    def place(self) -> str:
+        """How the names of processes begin whose fate can be told from here; empty where none can."""
+
+    def name_holder(self) -> str:
+        """A new name for work that this process takes, by which others can tell that it is dead."""
+
+    def fate_of(self, holder: str) -> Fate:
+        """What became of a holder of that name."""
 
     def ask(self, statement: str, **values: Any) -> list[Mapping[str, Any]]:
         """Call one of the database's functions that look across organizations."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any, Protocol
 
 MEBIBYTE = 1024 * 1024
@@ -96,6 +97,15 @@ class PostCounter(Protocol):
         becomes of us. What it raises goes through, and nothing is handed over.
         """
         ...
+
+
+class Fate(StrEnum):
+    """What became of a process that held work: `worker_died` means that the one which had started it is gone as well."""
+
+    ALIVE = "alive"
+    PROCESS_DIED = "process_died"
+    WORKER_DIED = "worker_died"
+    UNKNOWN = "unknown"
 
 
 class Post(Protocol):

@@ -2,6 +2,7 @@
 
 from flask import Blueprint, Response, request
 
+from rhesis_app.insights.queries.glance import at_a_glance
 from rhesis_app.kernel.errors import AppError
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.projects import actions, queries
@@ -14,6 +15,8 @@ from rhesis_app.web.scope import current_identity, current_scope
 from rhesis_app.web.trend import trend_plot
 
 blueprint = Blueprint("projects", __name__)
+_LOOKED_AT = 40
+_SHOWN = 8
 
 
 @blueprint.get("/")
@@ -46,15 +49,17 @@ def overview(slug: str) -> Response:
     """A project at a glance: its state and its runs, or the steps to the first verdict."""
     scope = current_scope()
     project = queries.project_by_slug(scope, slug)
-    latest = latest_runs(scope, project.id)
-    trend = trend_of(scope, latest)
+    latest = latest_runs(scope, project.id, limit=_LOOKED_AT)
+    trend = trend_of(latest)
+    glance = at_a_glance(scope, latest[:_SHOWN], trend)
     return render_page(
         "projects/overview.html",
         section="overview",
         project=project,
         state=project_state(scope, project.id),
-        latest=latest,
+        latest=glance.latest,
         trend=trend,
+        heat=glance.heat,
         plot=trend_plot([(f"#{run.number}", run.pass_rate) for run in trend]),
         can_write=scope.may(Permission.TEST_SET_WRITE, project=project.id),
         can_execute=scope.may(Permission.RUN_EXECUTE, project=project.id),

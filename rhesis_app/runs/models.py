@@ -51,6 +51,7 @@ class TestRun(Identified, Stamped, TenantOwned, Base):
     status: Mapped[str] = mapped_column(default="queued", server_default="queued")
     outcome: Mapped[str] = mapped_column(default="none", server_default="none")
     totals: Mapped[Any] = mapped_column(JSONB(none_as_null=True), nullable=True, default=None)
+    parts: Mapped[Any] = mapped_column(JSONB(none_as_null=True), nullable=True, default=None)
     idempotency_key: Mapped[str | None]
     idempotency_body: Mapped[str | None]
     started_by: Mapped[UUID | None] = mapped_column(ForeignKey("app_user.id", ondelete="SET NULL"))

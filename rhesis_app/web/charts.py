@@ -153,7 +153,16 @@ def difference_scale(parts: Sequence[DifferentPart], whole: DifferenceLike | Non
     return DifferenceScale(limit=limit, ticks=ticks)
 
 
+_HEAT = (0.95, 0.9, 0.85, 0.8, 0.7)
+
+
+def heat_class(share: float) -> str:
+    """The class suffix of a cell's colour: h0 where at least 95 % passed, h5 below 70 %."""
+    return f"h{sum(share < step for step in _HEAT)}"
+
+
 GLOBALS = {
+    "heat_class": heat_class,
     "difference_scale": difference_scale,
     "interval_plot": interval_plot,
     "score_place": score_place,

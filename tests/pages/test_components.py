@@ -104,7 +104,10 @@ def values() -> dict[str, Any]:
         "empty": dummy.EMPTY_RATE,
         "totals": dummy.TOTALS,
         "running": dummy.RUNNING,
-        "gates": [SimpleNamespace(name=HOSTILE, decision=said) for said in ("passed", "failed", "undecided")],
+        "gates": [
+            SimpleNamespace(name=HOSTILE, words=HOSTILE, sentence=HOSTILE, decision=said)
+            for said in ("passed", "failed", "undecided")
+        ],
         "part": SimpleNamespace(difference=SimpleNamespace(value=-0.05, low=-0.4, high=0.3)),
         "errors": {"a": [HOSTILE, "Second."]},
         "fields": FIELDS,

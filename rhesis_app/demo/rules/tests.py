@@ -50,6 +50,9 @@ _RETURNS = (
     ("I sent the mixer back. When do I get my refund?", "5 working days"),
     ("Can I return a knife that I had engraved?", "cannot be returned"),
     (_LONG_STORY, "30 days"),
+    ("Until when may I send a kettle back?", "30 days"),
+    ("Does a return cost me anything?", "free return label"),
+    ("How long until I have my money back?", "5 working days"),
 )
 _DELIVERY = (
     ("From which amount is delivery free?", "€60"),
@@ -66,12 +69,19 @@ _PAYMENT = (
     ("How can I pay?", "PayPal"),
     ("I ordered twice by mistake. How do I cancel?", "within 2 hours"),
     ("Do you match the price of another shop?", "do not match"),
+    ("Does a gift card expire at some point?", "3 years"),
+    ("Do I get cash for what is left on a gift card?", "cannot be exchanged for cash"),
+    ("By when is the invoice due?", "14 days"),
+    ("Is PayPal among your ways of payment?", "PayPal"),
+    ("Can I cancel tomorrow what I order today?", "within 2 hours"),
     # nobody has said yet what is right here: the result stays unscored
     ("Is there a discount for teachers?", None),
 )
 _WARRANTY = (
     ("How long is the warranty on a cast iron pan?", "10 years"),
     ("What warranty does the kettle have?", "2 years"),
+    ("For how many years do you guarantee an iron casserole?", "10 years"),
+    ("Is there a guarantee on the mixer?", "2 years"),
 )
 _CARE = (
     (

@@ -10,7 +10,7 @@ from sqlalchemy import Select, Subquery, and_, case, func, or_, select
 from rhesis_app.authoring.models import MetricVersion, Requirement
 from rhesis_app.insights.queries.gates import previous_run
 from rhesis_app.insights.rules.changes import Change, Changes, Direction, changes_of, direction_of
-from rhesis_app.insights.rules.sentences import left_out_sentence, sentence_of
+from rhesis_app.insights.rules.sentences import left_out_sentence, part_sentence, sentence_of
 from rhesis_app.kernel.errors import Invalid, NotFound
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.models import EffectiveEvaluation, EffectiveResult, TestRun
@@ -60,7 +60,10 @@ class Comparability:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartDifference:
-    """The difference in one requirement or by one metric; `p_value` is adjusted over all parts (Holm)."""
+    """The difference in one requirement or by one metric; `p_value` is adjusted over all parts (Holm).
+
+    `sentence` is empty unless chance is a poor explanation.
+    """
 
     id: UUID | None
     name: str | None
@@ -70,15 +73,20 @@ class PartDifference:
     difference: Difference | None
     p_value: float | None
     direction: str
+    sentence: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Two runs of one project. `difference` and `p_value` are null where there is nothing to compare or to test."""
+    """Two runs of one project. `difference` and `p_value` are null where there is nothing to compare or to test.
+
+    `standouts` are sentences on requirements that changed beyond chance, whatever the whole did.
+    """
 
     baseline: ComparedRun
     candidate: ComparedRun
     sentence: str
+    standouts: tuple[str, ...]
     left_out: str
     direction: str
     matched: int
@@ -111,10 +119,12 @@ def compare_runs(scope: Scope, baseline: RunView, candidate: RunView) -> Compari
     names = f"#{baseline.number}", f"#{candidate.number}"
     found = changes.statistics if comparable.ok else None
     p_value = found.p_value if found else None
+    by_requirement = _parts(counted) if comparable.ok else ()
     return Comparison(
         baseline=_run(baseline),
         candidate=_run(candidate),
         sentence=sentence_of(changes, *names) if comparable.ok else comparable.note,
+        standouts=tuple(part.sentence for part in by_requirement if part.sentence),
         left_out=left_out_sentence(changes),
         direction=str(direction_of(changes, p_value) if comparable.ok else Direction.UNCLEAR),
         broken=changes.broken,
@@ -125,7 +135,7 @@ def compare_runs(scope: Scope, baseline: RunView, candidate: RunView) -> Compari
         difference=_difference(changes) if comparable.ok else None,
         p_value=p_value,
         comparable=comparable,
-        by_requirement=_parts(counted) if comparable.ok else (),
+        by_requirement=by_requirement,
         by_metric=_parts(_metric_counts(scope, baseline.id, candidate.id)),
     )
 
@@ -279,6 +289,7 @@ def _parts(counted: Counted) -> tuple[PartDifference, ...]:
                 difference=_difference(changes),
                 p_value=p_value,
                 direction=str(direction_of(changes, p_value)),
+                sentence=part_sentence(name or "Without a requirement", changes, p_value),
             )
         )
     return tuple(sorted(views, key=lambda one: (one.difference.value if one.difference else 0.0, one.name or "~")))

@@ -28,6 +28,18 @@ def sentence_of(changes: Changes, baseline: str, candidate: str) -> str:
     return f"{measured}, exact {p}. {said}"
 
 
+def part_sentence(name: str, changes: Changes, p_value: float | None) -> str:
+    """What stands out in one requirement, although or because the whole says what it says; `p_value` is adjusted. Else empty."""
+    direction = direction_of(changes, p_value)
+    if p_value is None or direction not in {Direction.WORSE, Direction.BETTER}:
+        return ""
+    what = "a regression" if direction is Direction.WORSE else "an improvement"
+    digits = p_digits(p_value)
+    p = f"p {digits}" if digits.startswith("<") else f"p = {digits}"
+    flips = f"{changes.broken} broken, {changes.fixed} fixed of {changes.matched}"
+    return f"“{name}” is {what}: {flips}, adjusted {p}."
+
+
 def left_out_sentence(changes: Changes) -> str:
     """What the difference does not count, and why; empty when nothing is left out."""
     parts = [

@@ -160,7 +160,7 @@ def perform(host: Host, scope: Scope, job_id: UUID, work: Work, stop: threading.
     What the work raises decides how it ends: an AppError is final and its sentence is kept, TryAgain and everything
     unforeseen is tried again after a pause. With `stop` set the job goes back without having used up an attempt.
     """
-    held = _claim(scope, job_id, stop)
+    held = _claim(scope, job_id, stop, host.name_holder())
     if held is None:
         return
     try:
@@ -200,8 +200,7 @@ def _cancel(scope: Scope, row: Job) -> None:
     scope.session.flush()
 
 
-def _claim(scope: Scope, job_id: UUID, stop: threading.Event) -> Held | None:
-    owner = new_id().hex
+def _claim(scope: Scope, job_id: UUID, stop: threading.Event, owner: str) -> Held | None:
     claimed = (
         update(Job)
         .where(

@@ -78,8 +78,7 @@ def drive_run(
         return False
     plan = load_plan(scope, parts, run)
     scope.session.rollback()  # no transaction stays open while the endpoint thinks
-    owner = new_id().hex
-    holder = Holder(run_id=run_id, endpoint_id=plan.endpoint_id, owner=owner)
+    holder = Holder(run_id=run_id, endpoint_id=plan.endpoint_id, owner=parts.holder or new_id().hex)
     now = clock()
     held = _Slice(scope=scope, plan=plan, stop=stop, clock=clock, holder=holder, started=now, renewed=now)
     pool = ThreadPoolExecutor(held.width, thread_name_prefix="ask")

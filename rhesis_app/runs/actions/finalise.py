@@ -3,11 +3,11 @@
 from dataclasses import asdict
 from uuid import UUID
 
-from sqlalchemy import Exists, exists, func, update
+from sqlalchemy import Exists, exists, func, select, update
 
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.models import TestRun, WorkItem
-from rhesis_app.runs.queries.totals import effective_counts
+from rhesis_app.runs.queries.breakdown import count_parts, totals_in
 from rhesis_app.runs.rules import final_status, totals_of
 from rhesis_app.scoring.outcome import run_outcome
 
@@ -18,25 +18,27 @@ def finalise_run(scope: Scope, run_id: UUID) -> bool:
         row = session.scalars(scope.select(TestRun).where(TestRun.id == run_id).with_for_update()).one_or_none()
         if row is None or row.finished_at is not None:
             return True
-        totals = totals_of(row.planned, effective_counts(scope, run_id), ended=True)
-        ended = session.execute(
+        # a result is written in the transaction that deletes its item: with none left, every result is there to be counted
+        if session.scalar(select(_open_items(run_id))):
+            return False
+        parts = count_parts(scope, run_id)
+        totals = totals_of(row.planned, totals_in(parts), ended=True)
+        session.execute(
             update(TestRun)
-            .where(TestRun.organization_id == scope.organization_id, TestRun.id == run_id, ~_open_items())
+            .where(TestRun.organization_id == scope.organization_id, TestRun.id == run_id)
             .values(
                 status=final_status(totals),
                 outcome=run_outcome(passed=totals.passed, failed=totals.failed),
                 totals=asdict(totals),
+                parts=parts,
                 started_at=func.coalesce(TestRun.started_at, func.now()),
                 finished_at=func.now(),
             )
-            .returning(TestRun.id)
-        ).one_or_none()
-        if ended is None:
-            return False
+        )
         scope.record("run.finish", "test_run", run_id, number=row.number)
         scope.tell("run.finished", run_id)
         return True
 
 
-def _open_items() -> Exists:
-    return exists().where(WorkItem.organization_id == TestRun.organization_id, WorkItem.run_id == TestRun.id)
+def _open_items(run_id: UUID) -> Exists:
+    return exists().where(WorkItem.run_id == run_id)

@@ -30,12 +30,13 @@ from rhesis_app.sdk import Sample, ToolCall, Turn
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What asking and judging need besides the database."""
+    """What asking and judging need besides the database; `holder` is the name under which items are leased."""
 
     registry: Registry
     door: HttpDoor
     secrets: SecretBox
     judges: Judges
+    holder: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

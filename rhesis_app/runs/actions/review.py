@@ -10,7 +10,7 @@ from rhesis_app.kernel.ids import new_id
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.models import Evaluation, Review, TestResult, TestRun
-from rhesis_app.runs.queries.totals import effective_counts
+from rhesis_app.runs.queries.breakdown import count_parts, totals_in
 from rhesis_app.runs.rules import totals_of
 from rhesis_app.scoring.outcome import Outcome, run_outcome
 
@@ -112,8 +112,9 @@ def _recount(scope: Scope, run: TestRun) -> None:
     """An ended run's frozen totals say what its results say now; a running one is counted when it ends."""
     if run.finished_at is None:
         return
-    totals = totals_of(run.planned, effective_counts(scope, run.id), ended=True)
-    run.totals = asdict(totals)
+    parts = count_parts(scope, run.id)
+    totals = totals_of(run.planned, totals_in(parts), ended=True)
+    run.totals, run.parts = asdict(totals), parts
     run.outcome = str(run_outcome(passed=totals.passed, failed=totals.failed))
     scope.session.flush()
     scope.tell("run.recounted", run.id)

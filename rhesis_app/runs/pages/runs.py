@@ -18,10 +18,10 @@ from rhesis_app.runs import forms
 from rhesis_app.runs.actions.cancel import cancel_run
 from rhesis_app.runs.actions.quick_check import start_quick_check
 from rhesis_app.runs.actions.start import start_run
-from rhesis_app.runs.queries.breakdown import by_metric, judging_cost
+from rhesis_app.runs.queries.breakdown import judging_cost
 from rhesis_app.runs.queries.preflight import RunChoices, preflight, run_choices
 from rhesis_app.runs.queries.results import ResultFilter, list_results
-from rhesis_app.runs.queries.run_page import RunPage, open_run_page
+from rhesis_app.runs.queries.run_page import RunPage, open_run_page, page_metrics
 from rhesis_app.runs.queries.runs import list_runs, view_run, view_run_by_number
 from rhesis_app.runs.queries.wording import rules_in_words
 from rhesis_app.web.access import needs
@@ -141,7 +141,7 @@ def _parts(page: RunPage) -> dict[str, Any]:
     is_still = not chosen.newest_first and "seen" not in request.args
     asked = page_request(cursor=request.args.get("cursor")) if is_still else PageRequest(limit=_LIVE_ROWS)
     results = list_results(scope, page.run.id, asked, chosen)
-    metrics = by_metric(scope, page.run.id)
+    metrics = page_metrics(scope, page)
     return {
         "page": page,
         "run": page.run,

@@ -1,11 +1,12 @@
-"""Where a run passes and fails: by requirement and by metric, one statement each."""
+"""Where a run passes and fails: by requirement and by metric. Counted while it goes on, frozen on the run when it ends."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, and_, func
+from sqlalchemy import and_, func
 
 from rhesis_app.authoring.models import MetricVersion, Requirement
 from rhesis_app.endpoints.rules.models import money
@@ -15,6 +16,7 @@ from rhesis_app.runs.queries.runs import one_run
 from rhesis_app.runs.queries.views import PassRate, rate_from
 
 OUTCOMES = ("passed", "failed", "error", "unscored")
+_COUNTED = (*OUTCOMES, "not_applicable")
 _SPENT = ("tokens_in", "tokens_out", "cost")
 
 
@@ -57,69 +59,39 @@ class BreakdownView:
     metrics: tuple[MetricRate, ...]
 
 
-def by_requirement(scope: Scope, run_id: UUID) -> tuple[RequirementRate, ...]:
-    """Rates of a run by requirement, worst first; empty for strangers."""
-    outcomes = [func.count().filter(EffectiveResult.outcome == outcome).label(outcome) for outcome in OUTCOMES]
-    counted = (
-        scope.select(TestRun.id, EffectiveResult.organization_id, EffectiveResult.requirement_id, *outcomes)
-        .add_columns(TestRun.finished_at.is_not(None).label("is_final"))
-        .join(
-            EffectiveResult,
-            and_(EffectiveResult.organization_id == TestRun.organization_id, EffectiveResult.run_id == TestRun.id),
-        )
-        .where(TestRun.id == run_id)
-        .group_by(TestRun.id, TestRun.finished_at, EffectiveResult.organization_id, EffectiveResult.requirement_id)
-        .subquery("counted")
-    )
-    query = (
-        scope.select(TestRun.id, counted, Requirement.name.label("requirement"))
-        .join(counted, counted.c.id == TestRun.id)
-        .outerjoin(
-            Requirement,
-            and_(Requirement.organization_id == counted.c.organization_id, Requirement.id == counted.c.requirement_id),
-        )
-    )
-    found = [_requirement(row) for row in scope.session.execute(query).mappings()]
-    return tuple(sorted(found, key=lambda one: (*_worst(one.rate), one.name or "~")))
+def requirements_of(scope: Scope, run_id: UUID, frozen: Mapping[str, Any] | None) -> tuple[RequirementRate, ...]:
+    """Rates by requirement, worst first: what the run froze when it ended, else what is counted now."""
+    parts = _count_requirements(scope, run_id) if frozen is None else frozen["requirements"]
+    views = [_requirement(one, is_final=frozen is not None) for one in parts]
+    return tuple(sorted(views, key=lambda one: (*_worst(one.rate), one.name or "~")))
 
 
-def by_metric(scope: Scope, run_id: UUID) -> tuple[MetricRate, ...]:
-    """Rates of a run by metric, worst first; a metric that has judged nothing yet is there with n = 0."""
-    counts = [
-        func.count().filter(EffectiveEvaluation.verdict == verdict, EffectiveEvaluation.applicable).label(verdict)
-        for verdict in OUTCOMES
-    ]
-    counted = (
-        scope.select(EffectiveEvaluation.metric_version_id, *counts)
-        .add_columns(func.count().filter(~EffectiveEvaluation.applicable).label("not_applicable"))
-        .add_columns(*(func.sum(getattr(EffectiveEvaluation, name)).label(name) for name in _SPENT))
-        .where(EffectiveEvaluation.run_id == run_id)
-        .group_by(EffectiveEvaluation.metric_version_id)
-        .subquery("counted")
-    )
-    frozen = MetricVersion
-    query = (
-        scope.select(TestRun.id, frozen.id.label("version_id"), frozen.metric_id, frozen.name, frozen.required)
-        .add_columns(TestRun.finished_at.is_not(None).label("is_final"))
-        .add_columns(*(func.coalesce(counted.c[name], 0).label(name) for name in (*OUTCOMES, "not_applicable")))
-        .add_columns(*(counted.c[name] for name in _SPENT))
-        .join(RunMetric, and_(RunMetric.organization_id == TestRun.organization_id, RunMetric.run_id == TestRun.id))
-        .join(
-            frozen,
-            and_(frozen.organization_id == RunMetric.organization_id, frozen.id == RunMetric.metric_version_id),
-        )
-        .outerjoin(counted, counted.c.metric_version_id == frozen.id)
-        .where(TestRun.id == run_id)
-        .distinct()
-    )
-    found = [_metric(row) for row in scope.session.execute(query).mappings()]
-    return tuple(sorted(found, key=lambda one: (*_worst(one.rate), one.name)))
+def metrics_of(scope: Scope, run_id: UUID, frozen: Mapping[str, Any] | None) -> tuple[MetricRate, ...]:
+    """Rates by metric, worst first: what the run froze when it ended, else what is counted now."""
+    parts = _count_metrics(scope, run_id) if frozen is None else frozen["metrics"]
+    views = [_metric(one, is_final=frozen is not None) for one in parts]
+    return tuple(sorted(views, key=lambda one: (*_worst(one.rate), one.name)))
+
+
+def parts_of(scope: Scope, run_id: UUID, frozen: Mapping[str, Any] | None) -> BreakdownView:
+    """Both; empty for strangers."""
+    requirements = requirements_of(scope, run_id, frozen)
+    return BreakdownView(requirements=requirements, metrics=metrics_of(scope, run_id, frozen))
+
+
+def count_parts(scope: Scope, run_id: UUID) -> dict[str, Any]:
+    """The run's results by requirement and by metric, people's reviews included, as JSON that a run keeps."""
+    return {"requirements": _count_requirements(scope, run_id), "metrics": _count_metrics(scope, run_id)}
+
+
+def totals_in(parts: Mapping[str, Any]) -> dict[str, int]:
+    """The results of the whole run by outcome, summed over its requirements."""
+    return {name: sum(one[name] for one in parts["requirements"]) for name in OUTCOMES}
 
 
 def view_breakdown(scope: Scope, run_id: UUID) -> BreakdownView:
     """Both rates of a run; NotFound when it is not there to read."""
-    one_run(scope, TestRun.id == run_id)
-    return BreakdownView(requirements=by_requirement(scope, run_id), metrics=by_metric(scope, run_id))
+    return parts_of(scope, run_id, one_run(scope, TestRun.id == run_id, extra=(TestRun.parts,)).parts)
 
 
 def outcomes_of(rates: Iterable[RequirementRate]) -> dict[str, int]:
@@ -144,30 +116,96 @@ def judging_cost(metrics: Iterable[MetricRate]) -> str:
     return f"{said}, ${money(sum(costs[1:], start=costs[0]))}" if costs else said
 
 
-def _requirement(row: RowMapping) -> RequirementRate:
+def _count_requirements(scope: Scope, run_id: UUID) -> list[dict[str, Any]]:
+    outcomes = [func.count().filter(EffectiveResult.outcome == outcome).label(outcome) for outcome in OUTCOMES]
+    counted = (
+        scope.select(EffectiveResult.organization_id, EffectiveResult.requirement_id, *outcomes)
+        .where(EffectiveResult.run_id == run_id)
+        .group_by(EffectiveResult.organization_id, EffectiveResult.requirement_id)
+        .subquery("counted")
+    )
+    query = (
+        scope.select(TestRun.id, counted, Requirement.name.label("requirement"))
+        .join(counted, counted.c.organization_id == TestRun.organization_id)
+        .outerjoin(
+            Requirement,
+            and_(Requirement.organization_id == counted.c.organization_id, Requirement.id == counted.c.requirement_id),
+        )
+        .where(TestRun.id == run_id)
+    )
+    return [
+        {"id": _text(row["requirement_id"]), "name": row["requirement"], **{name: row[name] for name in OUTCOMES}}
+        for row in scope.session.execute(query).mappings()
+    ]
+
+
+def _count_metrics(scope: Scope, run_id: UUID) -> list[dict[str, Any]]:
+    """A metric that has judged nothing yet is there with zeros."""
+    counts = [
+        func.count().filter(EffectiveEvaluation.verdict == verdict, EffectiveEvaluation.applicable).label(verdict)
+        for verdict in OUTCOMES
+    ]
+    counted = (
+        scope.select(EffectiveEvaluation.metric_version_id, *counts)
+        .add_columns(func.count().filter(~EffectiveEvaluation.applicable).label("not_applicable"))
+        .add_columns(*(func.sum(getattr(EffectiveEvaluation, name)).label(name) for name in _SPENT))
+        .where(EffectiveEvaluation.run_id == run_id)
+        .group_by(EffectiveEvaluation.metric_version_id)
+        .subquery("counted")
+    )
+    frozen = MetricVersion
+    query = (
+        scope.select(TestRun.id, frozen.id.label("version_id"), frozen.metric_id, frozen.name, frozen.required)
+        .add_columns(*(func.coalesce(counted.c[name], 0).label(name) for name in _COUNTED))
+        .add_columns(*(counted.c[name] for name in _SPENT))
+        .join(RunMetric, and_(RunMetric.organization_id == TestRun.organization_id, RunMetric.run_id == TestRun.id))
+        .join(
+            frozen,
+            and_(frozen.organization_id == RunMetric.organization_id, frozen.id == RunMetric.metric_version_id),
+        )
+        .outerjoin(counted, counted.c.metric_version_id == frozen.id)
+        .where(TestRun.id == run_id)
+        .distinct()
+    )
+    return [
+        {
+            "id": str(row["metric_id"]),
+            "version_id": str(row["version_id"]),
+            **{name: row[name] for name in ("name", "required", *_COUNTED, "tokens_in", "tokens_out")},
+            "cost": money(row["cost"]),
+        }
+        for row in scope.session.execute(query).mappings()
+    ]
+
+
+def _requirement(part: Mapping[str, Any], *, is_final: bool) -> RequirementRate:
     return RequirementRate(
-        requirement_id=row["requirement_id"],
-        name=row["requirement"],
-        rate=rate_from({name: row[name] for name in OUTCOMES}, is_final=row["is_final"]),
-        error=row["error"],
-        unscored=row["unscored"],
+        requirement_id=UUID(part["id"]) if part["id"] else None,
+        name=part["name"],
+        rate=rate_from({name: part[name] for name in OUTCOMES}, is_final=is_final),
+        error=part["error"],
+        unscored=part["unscored"],
     )
 
 
-def _metric(row: RowMapping) -> MetricRate:
+def _metric(part: Mapping[str, Any], *, is_final: bool) -> MetricRate:
     return MetricRate(
-        metric_id=row["metric_id"],
-        version_id=row["version_id"],
-        name=row["name"],
-        required=row["required"],
-        rate=rate_from({name: row[name] for name in OUTCOMES}, is_final=row["is_final"]),
-        error=row["error"],
-        unscored=row["unscored"],
-        not_applicable=row["not_applicable"],
-        tokens_in=row["tokens_in"],
-        tokens_out=row["tokens_out"],
-        cost=money(row["cost"]),
+        metric_id=UUID(part["id"]),
+        version_id=UUID(part["version_id"]),
+        name=part["name"],
+        required=part["required"],
+        rate=rate_from({name: part[name] for name in OUTCOMES}, is_final=is_final),
+        error=part["error"],
+        unscored=part["unscored"],
+        not_applicable=part["not_applicable"],
+        tokens_in=part["tokens_in"],
+        tokens_out=part["tokens_out"],
+        cost=part["cost"],
     )
+
+
+def _text(value: UUID | None) -> str | None:
+    return str(value) if value is not None else None
 
 
 def _worst(rate: PassRate) -> tuple[bool, float]:

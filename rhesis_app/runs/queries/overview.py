@@ -18,14 +18,12 @@ from rhesis_app.authoring.models import (
     TestVersion,
 )
 from rhesis_app.endpoints.models import Endpoint
-from rhesis_app.kernel.paging import PageRequest
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.projects.models import Project
 from rhesis_app.runs.models import TestRun
-from rhesis_app.runs.queries.runs import RunFilter, list_runs
+from rhesis_app.runs.queries.breakdown import BreakdownView, RequirementRate
 from rhesis_app.runs.queries.views import RunView
-from rhesis_app.runs.rules import FINAL
 
 QUICK_CHECK = r"^Quick check \d+$"
 
@@ -82,16 +80,34 @@ def project_state(scope: Scope, project_id: UUID) -> ProjectState:
     return ProjectState(**{name: value for name, value in row._asdict().items() if name != "id"})
 
 
-def trend_of(scope: Scope, latest: Sequence[RunView], limit: int = 12) -> tuple[RunView, ...]:
-    """The finished runs, oldest first, of the test set that runs most among `latest`; rates of other sets do not compare."""
-    counted = Counter(run.test_set.id for run in latest if run.is_finished and run.pass_rate.n)
-    if not counted:
+def trend_of(latest: Sequence[RunView], limit: int = 12) -> tuple[RunView, ...]:
+    """The ended runs, oldest first, of the test set that runs most among `latest`; rates of other sets do not compare."""
+    ended = [run for run in latest if run.is_finished and run.pass_rate.n]
+    if not ended:
         return ()
-    ((test_set_id, _),) = counted.most_common(1)
-    chosen = RunFilter(
-        project_id=latest[0].project_id, test_set_id=test_set_id, statuses=tuple(str(status) for status in FINAL)
-    )
-    return tuple(reversed(list_runs(scope, PageRequest(limit=limit), chosen).items))
+    ((test_set_id, _),) = Counter(run.test_set.id for run in ended).most_common(1)
+    return tuple(reversed([run for run in ended if run.test_set.id == test_set_id][:limit]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeatRow:
+    """A requirement over several runs: its rate in each, None where a run has no test of it."""
+
+    requirement_id: UUID | None
+    name: str | None
+    cells: tuple[RequirementRate | None, ...]
+
+
+def heat_rows(breakdowns: Sequence[BreakdownView]) -> tuple[HeatRow, ...]:
+    """A row for each requirement of these runs, oldest first, under the newest name; the worst of the last run comes first."""
+    by_run = [{one.requirement_id: one for one in parts.requirements} for parts in breakdowns]
+    order = dict.fromkeys(key for found in reversed(by_run) for key in found)
+    rows = []
+    for key in order:
+        cells = tuple(found.get(key) for found in by_run)
+        name = next(cell.name for cell in reversed(cells) if cell is not None)
+        rows.append(HeatRow(requirement_id=key, name=name, cells=cells))
+    return tuple(rows)
 
 
 def _count(rows: Any) -> Select[Any]:

@@ -1,14 +1,20 @@
 """What the page of a run shows above its results."""
 
 import hashlib
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field
 from typing import Any
 from uuid import UUID
 
 from rhesis_app.authoring.models import TestSetVersion
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.models import TestRun
-from rhesis_app.runs.queries.breakdown import RequirementRate, by_requirement, outcomes_of
+from rhesis_app.runs.queries.breakdown import (
+    MetricRate,
+    RequirementRate,
+    metrics_of,
+    outcomes_of,
+    requirements_of,
+)
 from rhesis_app.runs.queries.finding import finding_of, left_out_of
 from rhesis_app.runs.queries.progress import Progress, open_work, standing_still, time_left_ms
 from rhesis_app.runs.queries.runs import one_run
@@ -37,6 +43,7 @@ class RunPage:
     time_left_ms: float | None
     requirements: tuple[RequirementRate, ...]
     frozen: FrozenConfiguration
+    parts: Any = field(repr=False)
     beside: Any = None
 
     @property
@@ -65,7 +72,7 @@ class RunPage:
 
 
 def open_run_page(scope: Scope, project_id: UUID, number: int, *, beside: Any = None) -> RunPage:
-    """The run that pages call #number, in two statements; its totals are the sum over its requirements.
+    """The run that pages call #number, in one statement when it has ended and two while it goes on.
 
     `beside` is a column on TestRun of a context that this one does not know, such as what gates said.
     """
@@ -77,12 +84,13 @@ def open_run_page(scope: Scope, project_id: UUID, number: int, *, beside: Any = 
         extra=(
             TestRun.endpoint_snapshot,
             TestRun.config,
+            TestRun.parts,
             TestSetVersion.content_hash,
             open_work().label("open_work"),
             *asked,
         ),
     )
-    requirements = by_requirement(scope, row.id)
+    requirements = requirements_of(scope, row.id, row.parts)
     run = run_view(scope, row, outcomes_of(requirements))
     progress = Progress.read(row.open_work)
     return RunPage(
@@ -91,6 +99,12 @@ def open_run_page(scope: Scope, project_id: UUID, number: int, *, beside: Any = 
         waits_for=standing_still(run, progress),
         time_left_ms=time_left_ms(run),
         requirements=requirements,
+        parts=row.parts,
         frozen=FrozenConfiguration(endpoint=row.endpoint_snapshot, content_hash=row.content_hash, config=row.config),
         beside=row.beside if asked else None,
     )
+
+
+def page_metrics(scope: Scope, page: RunPage) -> tuple[MetricRate, ...]:
+    """Rates by metric for a page that is drawn; apart, so that a poll that finds nothing new does not count them."""
+    return metrics_of(scope, page.run.id, page.parts)

@@ -5,7 +5,7 @@ from uuid import UUID
 from rhesis_app.kernel.registry import Registry
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.projects.queries import get_project
-from rhesis_app.runs.queries.breakdown import by_metric, by_requirement
+from rhesis_app.runs.queries.breakdown import view_breakdown
 from rhesis_app.runs.queries.finding import finding_of, left_out_of
 from rhesis_app.runs.queries.runs import view_run
 from rhesis_app.runs.queries.views import PassRate
@@ -16,7 +16,7 @@ from rhesis_app.sdk import MetricSnapshot, PartRate, Rate, RunSummary
 def run_summary(scope: Scope, registry: Registry, run_id: UUID, *, url: str | None = None) -> RunSummary:
     """The summary of a run with the metrics it froze; NotFound for strangers."""
     run = view_run(scope, run_id)
-    requirements = by_requirement(scope, run_id)
+    parts = view_breakdown(scope, run_id)
     return RunSummary(
         run_id=str(run.id),
         number=run.number,
@@ -41,12 +41,12 @@ def run_summary(scope: Scope, registry: Registry, run_id: UUID, *, url: str | No
         started_at=run.started_at,
         finished_at=run.finished_at,
         url=url,
-        finding=finding_of(run, requirements),
+        finding=finding_of(run, parts.requirements),
         left_out=left_out_of(run),
         by_requirement=tuple(
-            PartRate(name=one.name or "Without a requirement", rate=_rate(one.rate)) for one in requirements
+            PartRate(name=one.name or "Without a requirement", rate=_rate(one.rate)) for one in parts.requirements
         ),
-        by_metric=tuple(PartRate(name=one.name, rate=_rate(one.rate)) for one in by_metric(scope, run_id)),
+        by_metric=tuple(PartRate(name=one.name, rate=_rate(one.rate)) for one in parts.metrics),
     )
 
 

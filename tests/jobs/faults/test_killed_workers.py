@@ -100,6 +100,21 @@ def test_killing_the_workers_twice_and_emptying_redis_loses_and_doubles_nothing(
     assert world.ask("SELECT status FROM test_run WHERE id = :run", run=run_id)[0].status == "completed"
 
 
+def test_another_worker_goes_on_at_once_when_one_is_killed(world: World, settings: Settings) -> None:
+    """Nobody shortens the leases here: the next worker on this machine sees that their holders are dead."""
+    world.start()
+    with workers(settings) as started:
+        _until(lambda: _results(world) >= ITEMS * 0.3)
+        for process in started:
+            _kill_with_children(process.pid)
+    assert world.ask("SELECT count(*) FROM work_item WHERE lease_until > now() + interval '20 seconds'")[0][0] > 0
+    with workers(settings, 1):
+        _until(lambda: world.ask("SELECT finished_at FROM test_run")[0].finished_at is not None, timeout_s=20.0)
+    assert _results(world) == ITEMS
+    assert world.ask("SELECT count(*) FROM test_result WHERE outcome = 'error'")[0][0] == 0
+    assert world.ask("SELECT max(attempts) FROM test_result")[0][0] == 2
+
+
 def test_a_deploy_in_the_middle_gives_everything_back_and_costs_no_attempt(world: World, settings: Settings) -> None:
     world.start()
     with workers(settings) as started:

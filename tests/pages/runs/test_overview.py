@@ -53,6 +53,33 @@ def test_runs_of_one_set_make_a_trend_with_its_numbers(alice: Person, project: P
     assert "What comes next" not in page
 
 
+def test_requirements_stand_over_the_runs_of_the_trend_with_their_counts(alice: Person, project: ProjectView) -> None:
+    with alice.scope() as scope:
+        for failures in (2, 1):
+            polite = [Given(requirement="Polite")] * 4
+            right = [Given(requirement="Right", outcome="failed")] * failures + [Given(requirement="Right")] * 2
+            made = make_run(
+                scope, RunPlan(project_id=project.id), [*right, *polite, Given(requirement="Right", outcome="error")]
+            )
+    heat = overview(alice).split('class="table table--compact table--snug heat"')[1].split("</table>")[0]
+    assert heat.index(">Right<") < heat.index(">Polite<"), "the worst of the last run comes first"
+    assert '<span class="h5" title="2 / 4 passed, 1 left out">50</span>' in heat
+    assert '<span class="h5" title="2 / 3 passed, 1 left out">67</span>' in heat
+    assert "2 / 3, 1 left out" in heat
+    failed = alice.api.get(f"/test-runs/{made.id}/results?outcome=failed").json[0]["id"]
+    assert alice.api.post(f"/test-results/{failed}/reviews", {"verdict": "passed"}).status_code == 201
+    assert '<span class="h0" title="3 / 3 passed, 1 left out">100</span>' in overview(alice), "a review counts at once"
+
+
+def test_the_latest_runs_carry_the_badges_of_their_gates(alice: Person, project: ProjectView) -> None:
+    with alice.scope() as scope:
+        make_run(scope, RunPlan(project_id=project.id), [Given()] * 15)
+    assert "badge is-" not in overview(alice)
+    rule = {"kind": "pass_rate", "at_least": 0.9}
+    assert alice.api.post("/gates", {"project_id": str(project.id), "name": "Release", "rule": rule}).status_code == 201
+    assert '<span title="Release: undecided"><span class="badge is-undecided">' in overview(alice)
+
+
 def test_tests_that_never_ran_are_counted(alice: Person, project: ProjectView) -> None:
     with alice.scope() as scope:
         make_run(scope, RunPlan(project_id=project.id), [Given(), Given()])

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from rhesis_app.web.charts import interval_plot, score_place, stacked
+from rhesis_app.web.charts import heat_class, interval_plot, score_place, stacked
 
 
 @dataclass(frozen=True)
@@ -60,3 +60,10 @@ def test_a_bar_of_nothing_is_empty() -> None:
 def test_a_score_outside_its_scale_stays_in_the_chart() -> None:
     assert [score_place(value, 1, 5) for value in (0, 1, 4, 5, 9)] == [0.0, 0.0, 75.0, 100.0, 100.0]
     assert score_place(1, 5, 5) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("share", "name"), [(1.0, "h0"), (0.95, "h0"), (0.9499, "h1"), (0.8, "h3"), (0.7, "h4"), (0.0, "h5")]
+)
+def test_a_cell_is_the_warmer_the_less_passed(share: float, name: str) -> None:
+    assert heat_class(share) == name
