@@ -46,7 +46,7 @@ FILES = (
 ADDRESSES = ("%00", "9" * 30, "-1", "..%2f..", "%C3%A9", "x" * 2000)
 # pages that show another form with an argument
 VARIANTS = {
-    "metrics.new": ("?evaluator=text.similarity", "?evaluator=text.regex"),
+    "metrics.new": ("?evaluator=text.similarity", "?evaluator=text.regex", "?evaluator=judge.labels"),
     "endpoints.new": ("?preset=openai-chat",),
     "models.new": ("?preset=anthropic",),
 }
