@@ -16,7 +16,9 @@ LARGEST_BODY = 2 * 1024 * 1024
 _FENCED = re.compile(
     r'<data-(?P<mark>[0-9a-f]{16}) name="(?P<name>[^"\n]*)">\n(?P<text>.*?)\n</data-(?P=mark)>', re.DOTALL
 )
-_ORDER = re.compile(r"(?:(?:your|the) verdict is|meets every criterion\. verdict:) ([\w. ]+?)\.?(?:[\n,)]|$)", re.IGNORECASE)
+_ORDER = re.compile(
+    r"(?:(?:your|the) verdict is|meets every criterion\. verdict:) ([\w. ]+?)\.?(?:[\n,)]|$)", re.IGNORECASE
+)
 _QUOTED = re.compile(r"[“\"]([^”\"\n]{2,80})[”\"]")
 _WORD = re.compile(r"\w+")
 _SHORTEST_WORD = 4

@@ -13,9 +13,9 @@ EXAMPLES = (
     "Answers that you judged, as a pattern. Each has the lines “Answer:”, “Verdict:” and “Why:”; a line of --- stands"
     " between two of them."
 )
-EXPECTED = "Show the judge the test's expected answer; a test without one is then left out."
-CONTEXT = "Show the judge what the application retrieved; an answer that came without is then left out."
-METADATA = "Show the judge the test's metadata."
+EXPECTED = "A test without one is then left out."
+CONTEXT = "An answer that came without any is then left out."
+METADATA = "As JSON. Without it the judge knows nothing of the test but its texts."
 
 _MAX_CRITERIA = 20_000
 _MAX_LABELS = 20
@@ -56,9 +56,9 @@ class Rubric:
     high: float = param(5.0, title="Highest score", help="The best an answer can get.")
     steps: tuple[str, ...] = param((), help=STEPS)
     examples: str = param("", help=EXAMPLES, multiline=True)
-    show_expected: bool = param(False, help=EXPECTED)
-    show_context: bool = param(False, help=CONTEXT)
-    show_metadata: bool = param(False, help=METADATA)
+    show_expected: bool = param(False, title="Show the expected answer", help=EXPECTED)
+    show_context: bool = param(False, title="Show the retrieved context", help=CONTEXT)
+    show_metadata: bool = param(False, title="Show the test's metadata", help=METADATA)
 
     @property
     def scale(self) -> Range:
@@ -90,9 +90,9 @@ class Labelled:
     )
     steps: tuple[str, ...] = param((), help=STEPS)
     examples: str = param("", help=EXAMPLES, multiline=True)
-    show_expected: bool = param(False, help=EXPECTED)
-    show_context: bool = param(False, help=CONTEXT)
-    show_metadata: bool = param(False, help=METADATA)
+    show_expected: bool = param(False, title="Show the expected answer", help=EXPECTED)
+    show_context: bool = param(False, title="Show the retrieved context", help=CONTEXT)
+    show_metadata: bool = param(False, title="Show the test's metadata", help=METADATA)
 
     @property
     def scale(self) -> Labels:
@@ -121,9 +121,9 @@ class YesOrNo:
     criteria: str = param(help=f"{CRITERIA} Ask it so that yes is good.", multiline=True)
     steps: tuple[str, ...] = param((), help=STEPS)
     examples: str = param("", help=EXAMPLES, multiline=True)
-    show_expected: bool = param(False, help=EXPECTED)
-    show_context: bool = param(False, help=CONTEXT)
-    show_metadata: bool = param(False, help=METADATA)
+    show_expected: bool = param(False, title="Show the expected answer", help=EXPECTED)
+    show_context: bool = param(False, title="Show the retrieved context", help=CONTEXT)
+    show_metadata: bool = param(False, title="Show the test's metadata", help=METADATA)
 
     def verdict_problem(self, verdict: str) -> str:
         """A verdict is yes or no."""
@@ -141,7 +141,7 @@ class Pairwise:
     criteria: str = param(
         "Which answer is correct, complete and helpful.", help="What makes one answer better.", multiline=True
     )
-    show_context: bool = param(False, help=CONTEXT)
+    show_context: bool = param(False, title="Show the retrieved context", help=CONTEXT)
 
     def problems(self) -> Mapping[str, str]:
         """Criteria that are empty or a book."""

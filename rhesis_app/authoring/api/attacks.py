@@ -8,11 +8,14 @@ from flask.views import MethodView
 from rhesis_app.authoring.actions.attacks import BadAnswer, ask_for_attacks
 from rhesis_app.authoring.queries.attacks import (
     AttackedMetric,
+    AttackPlan,
     AttackSuiteView,
     attack_is_finished,
     list_attack_suites,
+    plan_attacks,
     view_attack_suite,
 )
+from rhesis_app.authoring.queries.metrics import get_metric
 from rhesis_app.authoring.schemas.attacks import AttackArguments, NewAttackArguments
 from rhesis_app.kernel.paging import Page
 from rhesis_app.kernel.permissions import Permission
@@ -51,6 +54,15 @@ class Attacks(MethodView):
         suite_id = ask_for_attacks(current_scope(), runtime().registry, metric_id, answer)
         view = view_attack_suite(current_scope(), metric_id, suite_id)
         return Answer(view, {"Location": f"/api/v1/metrics/{metric_id}/attacks/{suite_id}"})
+
+
+@blueprint.route("/<uuid:metric_id>/attacks/plan")
+@needs(Permission.METRIC_READ)
+@blueprint.answers(200, AttackPlan)
+def plan(metric_id: UUID) -> AttackPlan:
+    """How many attacks have a way into the metric's prompts, and how many calls of its model a suite takes."""
+    registry = runtime().registry
+    return plan_attacks(registry, get_metric(current_scope(), registry, metric_id))
 
 
 @blueprint.route("/<uuid:metric_id>/attacks/<uuid:suite_id>")
