@@ -11,6 +11,7 @@ from rhesis_app.auth import api as auth_api
 from rhesis_app.auth import pages as auth_pages
 from rhesis_app.auth.guard import register_guard
 from rhesis_app.authoring import jobs as imports_jobs
+from rhesis_app.authoring.api import attacks as attacks_api
 from rhesis_app.authoring.api import edits as test_edits_api
 from rhesis_app.authoring.api import evaluators as evaluators_api
 from rhesis_app.authoring.api import imports as imports_api
@@ -18,6 +19,7 @@ from rhesis_app.authoring.api import metrics as metrics_api
 from rhesis_app.authoring.api import requirements as requirements_api
 from rhesis_app.authoring.api import sets as test_sets_api
 from rhesis_app.authoring.api import tests as tests_api
+from rhesis_app.authoring.pages import attacks as attacks_pages
 from rhesis_app.authoring.pages import edits as test_edits_pages
 from rhesis_app.authoring.pages import imports as imports_pages
 from rhesis_app.authoring.pages import metrics as metrics_pages
@@ -25,12 +27,15 @@ from rhesis_app.authoring.pages import requirements as requirements_pages
 from rhesis_app.authoring.pages import sets as test_sets_pages
 from rhesis_app.authoring.pages import tests as tests_pages
 from rhesis_app.demo import pages as demo_pages
-from rhesis_app.endpoints import api as endpoints_api
+from rhesis_app.endpoints.api import endpoints as endpoints_api
+from rhesis_app.endpoints.api import models as models_api
 from rhesis_app.endpoints.pages import endpoints as endpoints_pages
+from rhesis_app.endpoints.pages import models as models_pages
 from rhesis_app.infra.config import Settings, read_environment, settings_from
 from rhesis_app.infra.crypto import SecretBox
 from rhesis_app.infra.db import attach_database
 from rhesis_app.infra.http import AllowList, OutboundDoor
+from rhesis_app.infra.llm import LlmClient
 from rhesis_app.infra.logs import configure_logs
 from rhesis_app.infra.mail import SmtpPost
 from rhesis_app.infra.plugins import load_plugins
@@ -83,8 +88,10 @@ PAGES: tuple[ModuleType, ...] = (
     plugins_pages,
     projects_pages,
     endpoints_pages,
+    models_pages,
     requirements_pages,
     metrics_pages,
+    attacks_pages,
     tests_pages,
     test_edits_pages,
     test_sets_pages,
@@ -105,9 +112,11 @@ APIS: tuple[ModuleType, ...] = (
     plugins_api,
     projects_api,
     endpoints_api,
+    models_api,
     requirements_api,
     evaluators_api,
     metrics_api,
+    attacks_api,
     tests_api,
     test_edits_api,
     test_sets_api,
@@ -152,12 +161,14 @@ def _runtime(app: Flask, settings: Settings, migrations: str) -> Runtime:
     registry = load_plugins(
         enabled=settings.plugins_enabled, disabled=settings.plugins_disabled, strict=settings.plugins_strict
     )
+    door = OutboundDoor(AllowList.parse(settings.allow_targets), allow_local=settings.allow_local_targets)
     return Runtime(
         settings=settings,
         engine=engine,
         registry=registry,
         queue=RqQueue(connect_redis(settings.redis_url), jobs),
-        door=OutboundDoor(AllowList.parse(settings.allow_targets), allow_local=settings.allow_local_targets),
+        door=door,
+        models=LlmClient(door),
         secrets=SecretBox(list(settings.encryption_keys)),
         audit=write_audit,
         jobs=jobs,

@@ -20,7 +20,7 @@ def upgrade() -> None:
 EVALUATIONS = """
 CREATE VIEW effective_evaluation WITH (security_invoker = true) AS
 SELECT e.id, e.organization_id, e.result_id, e.run_id, e.metric_version_id, e.position, e.applicable, e.score, e.label, e.reason, e.evidence,
-       e.duration_ms, e.created_at, COALESCE(v.verdict, e.verdict) AS verdict, e.verdict AS automated_verdict, v.id IS NOT NULL AS is_reviewed
+       e.duration_ms, e.model, e.tokens_in, e.tokens_out, e.cost, e.raw, e.created_at, COALESCE(v.verdict, e.verdict) AS verdict, e.verdict AS automated_verdict, v.id IS NOT NULL AS is_reviewed
   FROM evaluation e
   LEFT JOIN review v ON v.organization_id = e.organization_id AND v.evaluation_id = e.id AND v.superseded_at IS NULL;
 """

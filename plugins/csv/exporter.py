@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import BinaryIO
 
 from rhesis_app.sdk import ExporterSpec, MetricSnapshot, ReportRow, RunReport
@@ -24,6 +25,7 @@ COLUMNS = (
     "tokens_in",
     "tokens_out",
     "metadata",
+    "judging_cost_usd",
 )
 # what a spreadsheet takes for a formula, in both widths, and what it drops before looking
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")
@@ -56,6 +58,7 @@ def _cells(row: ReportRow, metrics: tuple[MetricSnapshot, ...]) -> Iterator[Cell
     yield from (row.position, row.trial, row.test_id, row.requirement, row.prompt, row.expected, row.output)
     yield from (row.outcome, row.error_code, row.latency_ms, row.tokens_in, row.tokens_out)
     yield json.dumps(dict(row.metadata), ensure_ascii=False) if row.metadata else None
+    yield _judging_cost(row)
     found = {evaluation.metric: evaluation for evaluation in row.evaluations}
     for metric in metrics:
         evaluation = found.get(metric.name)
@@ -64,6 +67,12 @@ def _cells(row: ReportRow, metrics: tuple[MetricSnapshot, ...]) -> Iterator[Cell
             continue
         verdict = evaluation.verdict if evaluation.applicable else "does not apply"
         yield from (verdict, evaluation.score if evaluation.label is None else evaluation.label, evaluation.reason)
+
+
+def _judging_cost(row: ReportRow) -> Cell:
+    """What the judges of this result cost as far as it is known, exactly."""
+    costs = [Decimal(evaluation.cost) for evaluation in row.evaluations if evaluation.cost is not None]
+    return f"{sum(costs[1:], start=costs[0]):f}" if costs else None
 
 
 RESULTS = ExporterSpec(

@@ -1,9 +1,12 @@
 """Rows of authoring. Working rows are edited; versions are immutable and written by `freeze` alone."""
 
 from datetime import datetime
+from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, UniqueConstraint, func, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from rhesis_app.infra.orm import Archivable, Base, Identified, Json, Stamped, TenantOwned, addressable, belongs_to
@@ -26,12 +29,13 @@ class Requirement(Identified, Stamped, Archivable, TenantOwned, Base):
 
 
 class Metric(Identified, Stamped, Archivable, TenantOwned, Base):
-    """A configured evaluator: key, params and the rule that decides."""
+    """A configured evaluator: key, params and the rule that decides. A judge asks `model_id`, else the project's default."""
 
     __tablename__ = "metric"
     __table_args__ = (
         addressable(),
         belongs_to("project_id", "project"),
+        belongs_to("model_id", "model"),
         Index("uq_metric_name", "organization_id", "project_id", "name", unique=True, postgresql_where=_LIVE),
     )
     project_id: Mapped[UUID]
@@ -40,6 +44,7 @@ class Metric(Identified, Stamped, Archivable, TenantOwned, Base):
     evaluator_key: Mapped[str]
     params: Mapped[Json]
     rule: Mapped[Json]
+    model_id: Mapped[UUID | None]
     required: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
 
 
@@ -63,7 +68,7 @@ class TestEdit(Identified, TenantOwned, Base):
 
 
 class MetricVersion(Identified, TenantOwned, Base):
-    """A metric as it was when a run froze it, with the evaluator's revision."""
+    """A metric as it was when a run froze it, with the evaluator's revision and, for a judge, what makes its model's judgements."""
 
     __tablename__ = "metric_version"
     __table_args__ = (
@@ -78,8 +83,45 @@ class MetricVersion(Identified, TenantOwned, Base):
     evaluator_revision: Mapped[int]
     params: Mapped[Json]
     rule: Mapped[Json]
+    model: Mapped[Any] = mapped_column(JSONB(none_as_null=True), nullable=True, default=None)
     required: Mapped[bool]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class AttackSuite(Identified, TenantOwned, Base):
+    """How a judge, frozen as a metric's version, stood up to the attack suite; written when it was asked for and when it ended.
+
+    Without `outcomes` at the end, `control` says why attacks could prove nothing.
+    """
+
+    __tablename__ = "attack_suite"
+    __table_args__ = (
+        addressable(),
+        belongs_to("project_id", "project"),
+        belongs_to("metric_id", "metric"),
+        belongs_to("metric_version_id", "metric_version"),
+        belongs_to("job_id", "job"),
+        Index("ix_attack_suite_metric_id", "organization_id", "metric_id", "id"),
+        Index("ix_attack_suite_job_id", "organization_id", "job_id"),
+        CheckConstraint("(ended_at IS NULL) = (control IS NULL)", name="ended"),
+        CheckConstraint("(held IS NULL) = (outcomes IS NULL)", name="held"),
+    )
+    project_id: Mapped[UUID]
+    metric_id: Mapped[UUID]
+    metric_version_id: Mapped[UUID]
+    job_id: Mapped[UUID]
+    sample: Mapped[Json]
+    calls: Mapped[int]
+    planned: Mapped[int]
+    control: Mapped[Any] = mapped_column(JSONB(none_as_null=True), nullable=True)
+    outcomes: Mapped[Any] = mapped_column(JSONB(none_as_null=True), nullable=True)
+    held: Mapped[int | None]
+    model: Mapped[str | None]
+    tokens_in: Mapped[int | None]
+    tokens_out: Mapped[int | None]
+    cost: Mapped[Decimal | None] = mapped_column(Numeric)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    ended_at: Mapped[datetime | None]
 
 
 class RequirementMetric(TenantOwned, Base):

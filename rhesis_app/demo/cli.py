@@ -27,7 +27,7 @@ def make(open_host: OpenHost, *, url: str) -> None:
     from rhesis_app.runs.actions.plan import Parts
 
     host = open_host()
-    parts = Parts(registry=host.registry, door=host.door, secrets=host.secrets)
+    parts = Parts(registry=host.registry, door=host.door, secrets=host.secrets, judges=host.judges)
     try:
         made = make_demo(host, parts, host.settings.data_directory, url.rstrip("/"))
     except AppError as problem:

@@ -1,10 +1,11 @@
-"""Rows of endpoints."""
+"""Rows of endpoints and of the models that judge."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, CheckConstraint, Index, text
+from sqlalchemy import JSON, CheckConstraint, Index, Numeric, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from rhesis_app.endpoints.rules import MAX_CONCURRENCY, TIMEOUT_S
@@ -53,3 +54,38 @@ class EndpointThrottle(TenantOwned, Base):
     __table_args__ = (belongs_to("endpoint_id", "endpoint"),)
     endpoint_id: Mapped[UUID] = mapped_column(primary_key=True)
     paused_until: Mapped[datetime | None]
+
+
+class Model(Identified, Stamped, Archivable, TenantOwned, Base):
+    """A language model of a project. `key` is sealed and sent only to `key_origin`; prices are US dollars per million tokens."""
+
+    __tablename__ = "model"
+    __table_args__ = (
+        addressable(),
+        belongs_to("project_id", "project"),
+        Index(
+            "uq_model_name",
+            *("organization_id", "project_id", "name"),
+            unique=True,
+            postgresql_where=text("archived_at IS NULL"),
+        ),
+        Index("uq_model_default", "organization_id", "project_id", unique=True, postgresql_where=text("is_default")),
+        CheckConstraint("wire IN ('openai', 'anthropic')", name="wire"),
+        CheckConstraint("timeout_s BETWEEN {} AND {}".format(*TIMEOUT_S), name="timeout_s"),
+        CheckConstraint("max_concurrency BETWEEN {} AND {}".format(*MAX_CONCURRENCY), name="max_concurrency"),
+        CheckConstraint("price_input >= 0 AND price_output >= 0", name="prices"),
+        CheckConstraint("NOT (is_default AND archived_at IS NOT NULL)", name="default"),
+    )
+    project_id: Mapped[UUID]
+    name: Mapped[str]
+    wire: Mapped[str]
+    base_url: Mapped[str]
+    model_name: Mapped[str]
+    params: Mapped[Json] = mapped_column(default=dict, server_default=text("'{}'"))
+    price_input: Mapped[Decimal | None] = mapped_column(Numeric)
+    price_output: Mapped[Decimal | None] = mapped_column(Numeric)
+    key: Mapped[str | None]
+    key_origin: Mapped[str | None]
+    timeout_s: Mapped[int] = mapped_column(default=60, server_default=text("60"))
+    max_concurrency: Mapped[int] = mapped_column(default=8, server_default=text("8"))
+    is_default: Mapped[bool] = mapped_column(default=False, server_default=text("false"))

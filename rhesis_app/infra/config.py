@@ -9,8 +9,10 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 
 from rhesis_app.infra.mail import MailAddressError, MailServer
+from rhesis_app.kernel.urls import UrlProblem, parse_url
 
 DATABASE_EXAMPLE = "postgresql://user:password@host:5432/rhesis"
+OPENAI_BASE_URL = "https://api.openai.com/v1"
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"", "0", "false", "no", "off"})
 _ALGORITHMS = frozenset({"HS256", "HS384", "HS512"})
@@ -52,6 +54,9 @@ class Settings:
     data_directory: Path = Path(".rhesis")
     report_days: int = 30
     mail_server: MailServer | None = field(default=None, repr=False)
+    openai_api_key: str | None = field(default=None, repr=False)
+    openai_base_url: str = OPENAI_BASE_URL
+    openai_model: str = "gpt-4o-mini"
 
     @property
     def site_url(self) -> str | None:
@@ -116,6 +121,9 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         data_directory=Path(read.optional("RHESIS_DATA") or ".rhesis"),
         report_days=read.number("RHESIS_REPORT_DAYS", 30, 1, 3650),
         mail_server=read.mail_server("RHESIS_SMTP_URL", "RHESIS_MAIL_FROM"),
+        openai_api_key=read.optional("OPENAI_API_KEY") if read.flag("RHESIS_SHARE_OPENAI_KEY", default="1") else None,
+        openai_base_url=read.web_address("OPENAI_BASE_URL", OPENAI_BASE_URL),
+        openai_model=read.optional("RHESIS_OPENAI_MODEL") or "gpt-4o-mini",
     )
     _refuse_unsafe(settings)
     return settings
@@ -162,8 +170,8 @@ class _Reader:
     def listed(self, name: str) -> tuple[str, ...]:
         return tuple(part.strip() for part in (self.optional(name) or "").split(",") if part.strip())
 
-    def flag(self, name: str) -> bool:
-        value = (self.optional(name) or "").lower()
+    def flag(self, name: str, *, default: str = "") -> bool:
+        value = (self.optional(name) or default).lower()
         if value in _TRUE:
             return True
         if value in _FALSE:
@@ -191,6 +199,14 @@ class _Reader:
         parts = urlsplit(value)
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/") or parts.query:
             raise ConfigurationError(f"{name}={value} must be an origin such as https://rhesis.example.org")
+        return value.rstrip("/")
+
+    def web_address(self, name: str, default: str) -> str:
+        value = self.optional(name) or default
+        try:
+            parse_url(value)
+        except UrlProblem as problem:
+            raise ConfigurationError(f"{name} cannot be used: {problem}") from problem
         return value.rstrip("/")
 
     def mail_server(self, url_name: str, sender_name: str) -> MailServer | None:

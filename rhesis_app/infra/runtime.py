@@ -13,13 +13,14 @@ from rhesis_app.infra.crypto import SecretBox
 from rhesis_app.infra.db import TenantSession
 from rhesis_app.infra.http import OutboundDoor
 from rhesis_app.infra.life import fate_of, this_place, this_process
+from rhesis_app.infra.llm.judges import Judges
 from rhesis_app.infra.rq_queue import RqQueue
 from rhesis_app.infra.start_check import PATIENCE_S, check_start
 from rhesis_app.kernel.actor import Actor
 from rhesis_app.kernel.jobs import JobSpec
-from rhesis_app.kernel.ports import Fate, Post
+from rhesis_app.kernel.ports import Fate, ModelDoor, Post
 from rhesis_app.kernel.registry import Registry
-from rhesis_app.kernel.scope import Audit, Listener, Scope
+from rhesis_app.kernel.scope import Audit, LentModel, Listener, Scope
 from rhesis_app.kernel.times import utc_now
 
 
@@ -33,10 +34,28 @@ class Runtime:
     queue: RqQueue
     door: OutboundDoor
     secrets: SecretBox
+    models: ModelDoor
     audit: Audit
     jobs: Mapping[str, JobSpec] = field(default_factory=dict)
     listeners: Mapping[str, tuple[Listener, ...]] = field(default_factory=dict)
     post: Post | None = None
+
+    @property
+    def lent_model(self) -> LentModel | None:
+        """The model that `OPENAI_API_KEY` brings; None without one, or when the key is kept back."""
+        if self.settings.openai_api_key is None:
+            return None
+        return LentModel(
+            name="Instance default",
+            wire="openai",
+            base_url=self.settings.openai_base_url,
+            model_name=self.settings.openai_model,
+        )
+
+    @property
+    def judges(self) -> Judges:
+        """What judging needs of this process."""
+        return Judges(door=self.models, secrets=self.secrets, lent_key=self.settings.openai_api_key)
 
     def make_scope(self, actor: Actor, *, ip: str | None = None) -> Scope:
         """A scope for `actor` on a session of its own, which whoever asked for it closes."""
@@ -48,6 +67,7 @@ class Runtime:
             _enqueue=self.queue.enqueue,
             _audit=self.audit,
             channels=frozenset({"email"} if self.post is not None else ()),
+            lent_model=self.lent_model,
             _listeners=self.listeners,
         )
 

@@ -17,6 +17,10 @@ class Permission(StrEnum):
     METRIC_DELETE = "metric:delete"
     METRIC_READ = "metric:read"
     METRIC_WRITE = "metric:write"
+    MODEL_DELETE = "model:delete"
+    MODEL_READ = "model:read"
+    MODEL_SECRET = "model:secret"  # noqa: S105 a permission's name
+    MODEL_WRITE = "model:write"
     ORGANIZATION_DELETE = "organization:delete"
     ORGANIZATION_UPDATE = "organization:update"
     PLUGIN_READ = "plugin:read"
@@ -49,6 +53,7 @@ _ADMINS_ALONE = frozenset(
         Permission.AUDIT_READ,
         Permission.ENDPOINT_SECRET,
         Permission.MEMBER_MANAGE,
+        Permission.MODEL_SECRET,
         Permission.ORGANIZATION_UPDATE,
         Permission.PROJECT_DELETE,
     }

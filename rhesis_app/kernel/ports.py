@@ -3,10 +3,13 @@
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 MEBIBYTE = 1024 * 1024
+WIRES = ("openai", "anthropic")
+"""The formats that language models speak: OpenAI-compatible chat completions, and Anthropic messages."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,4 +118,88 @@ class Post(Protocol):
 
     def open(self) -> AbstractContextManager[PostCounter]:
         """Connect to the mail server. Raises PostFailure when it is away or refuses us."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prices:
+    """What a model costs, in `currency` for a million tokens; None where nobody has said."""
+
+    input_per_million: Decimal | None = None
+    output_per_million: Decimal | None = None
+    currency: str = "USD"
+
+    def cost_of(self, tokens_in: int | None, tokens_out: int | None) -> Decimal | None:
+        """The cost of one call; None unless both prices and both counts are known."""
+        if None in (self.input_per_million, self.output_per_million, tokens_in, tokens_out):
+            return None
+        priced = Decimal(tokens_in or 0) * (self.input_per_million or 0)
+        return (priced + Decimal(tokens_out or 0) * (self.output_per_million or 0)) / 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalledModel:
+    """A language model ready to be called: where it answers, how, and for how much. `label` is what people call it."""
+
+    label: str
+    wire: str
+    base_url: str
+    model_name: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    prices: Prices = field(default_factory=Prices)
+    key: str | None = field(default=None, repr=False)
+    timeout_s: int = 60
+    max_concurrency: int = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelQuestion:
+    """What to ask a model: the answer is to be one JSON object that fits `schema`. All of it takes at most `patience_s`."""
+
+    prompt: str
+    schema: Mapping[str, Any]
+    patience_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSpent:
+    """What a call came to, whether or not its answer could be used. `text` is all that the model said."""
+
+    model: str
+    text: str = ""
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    cost: Decimal | None = None
+    latency_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelAnswer:
+    """A model's answer that fits the schema it was asked for. `request` is what was sent, without any key."""
+
+    answer: Mapping[str, Any]
+    spent: ModelSpent
+    request: Mapping[str, Any]
+
+
+class ModelFailure(Exception):
+    """A model gave no usable answer: `code` is one of the engine's error codes, `refused` or `not_json`; `message` is fit
+    for the user. `spent` says what an answer cost that could not be used, `request` what was sent.
+    """
+
+    def __init__(
+        self, code: str, message: str, *, spent: ModelSpent | None = None, request: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(code, message)
+        self.code = code
+        self.message = message
+        self.spent = spent
+        self.request = request or {}
+
+
+class ModelDoor(Protocol):
+    """The way to language models; safe to call from many threads."""
+
+    def ask(self, model: CalledModel, question: ModelQuestion) -> ModelAnswer:
+        """Ask, and ask again when that may help. Raises ModelFailure."""
         ...

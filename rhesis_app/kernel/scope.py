@@ -24,6 +24,16 @@ class TenantRow(Protocol):
     __name__: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LentModel:
+    """The instance's own language model, without its key."""
+
+    name: str
+    wire: str
+    base_url: str
+    model_name: str
+
+
 Row = TypeVar("Row")
 Enqueue = Callable[[str, UUID, Mapping[str, str], int | None], None]
 """(job name, organization, ids, time-out in seconds) → put on the queue; must not raise."""
@@ -37,7 +47,8 @@ _log = logging.getLogger(__name__)
 class Scope:
     """One actor's view of the database for one request, job, command or test.
 
-    `channels` are the ways by which this installation can reach people outside of its pages, such as `email`.
+    `channels` are the ways by which this installation can reach people outside of its pages, such as `email`;
+    `lent_model` is the model that it lends to projects without one of their own.
     """
 
     actor: Actor
@@ -47,6 +58,7 @@ class Scope:
     _audit: Audit
     ip: str | None = None
     channels: frozenset[str] = frozenset()
+    lent_model: LentModel | None = None
     _listeners: Mapping[str, tuple[Listener, ...]] = field(default_factory=dict)
     _depth: int = 0
     _rings: list[tuple[str, dict[str, str], int | None]] = field(default_factory=list)

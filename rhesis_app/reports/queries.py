@@ -24,7 +24,7 @@ from rhesis_app.notifications.models import Job
 from rhesis_app.projects.models import Project
 from rhesis_app.reports.models import Report, ReportChunk
 from rhesis_app.runs.models import EffectiveResult, TestRun
-from rhesis_app.runs.queries.json_rows import LISTED, evaluations_of_result
+from rhesis_app.runs.queries.json_rows import REPORTED, evaluations_of_result
 from rhesis_app.runs.queries.summary import run_summary
 from rhesis_app.sdk import ExporterSpec, GateFinding, ReportEvaluation, ReportRow, RunReport
 
@@ -230,7 +230,7 @@ def _batch(scope: Scope, run_id: UUID) -> Any:
                 EffectiveResult.tokens_out,
             ),
             *(version.prompt, version.expected, version.facts, Requirement.name.label("requirement")),
-            evaluations_of_result(LISTED).label("evaluations"),
+            evaluations_of_result(REPORTED).label("evaluations"),
         )
         .join(
             version,
@@ -273,5 +273,4 @@ def _row(found: Any) -> ReportRow:
 
 
 def _evaluation(found: dict[str, Any]) -> ReportEvaluation:
-    names = ("metric", "verdict", "score", "label", "reason", "required", "applicable")
-    return ReportEvaluation(**{name: found[name] for name in names})
+    return ReportEvaluation(**{name: found[name] for name in ReportEvaluation.__dataclass_fields__})

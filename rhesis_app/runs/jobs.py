@@ -23,7 +23,13 @@ _MAY_TELL = frozenset({Permission.PROJECT_READ, Permission.RUN_READ})
 def drive(host: Runtime, scope: Scope, ids: dict[str, str]) -> None:
     """Drive one slice, and ring for the next one at the tail of the queue."""
     run_id = UUID(ids["run_id"])
-    parts = Parts(registry=host.registry, door=host.door, secrets=host.secrets, holder=host.name_holder())
+    parts = Parts(
+        registry=host.registry,
+        door=host.door,
+        secrets=host.secrets,
+        judges=host.judges,
+        holder=host.name_holder(),
+    )
     if drive_run(scope, parts, run_id, stop=stop_on_sigterm()):
         ring(scope, run_id, 1, 600)
 

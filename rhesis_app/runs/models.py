@@ -1,10 +1,11 @@
 """Rows of runs. Results and evaluations are only ever added; a work item exists exactly while its work is open."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -174,7 +175,7 @@ class TestResult(ResultColumns, TenantOwned, Base):
 
 
 class EvaluationColumns:
-    """What one metric said of one result."""
+    """What one metric said of one result, and what its judge, if any, answered and cost (in US dollars)."""
 
     result_id: Mapped[UUID]
     run_id: Mapped[UUID]
@@ -187,6 +188,11 @@ class EvaluationColumns:
     reason: Mapped[str] = mapped_column(default="", server_default="")
     evidence: Mapped[Json] = mapped_column(default=dict, server_default=text("'{}'"))
     duration_ms: Mapped[float | None]
+    model: Mapped[str | None]
+    tokens_in: Mapped[int | None]
+    tokens_out: Mapped[int | None]
+    cost: Mapped[Decimal | None] = mapped_column(Numeric)
+    raw: Mapped[list[str]] = mapped_column(default=list, server_default=text("'{}'"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 

@@ -125,7 +125,10 @@ class RunSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportEvaluation:
-    """One metric's finding on one result; `verdict` is passed, failed, unscored or error."""
+    """One metric's finding on one result; `verdict` is passed, failed, unscored or error.
+
+    `model`, the tokens and `cost`, US dollars as a decimal text, are of the model that was asked to judge.
+    """
 
     metric: str
     verdict: str
@@ -134,6 +137,10 @@ class ReportEvaluation:
     reason: str = ""
     required: bool = True
     applicable: bool = True
+    model: str | None = None
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    cost: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -134,7 +134,10 @@ PROJECT_NAVIGATION = (
     NavGroup(
         label="Connect",
         is_titled=True,
-        entries=(NavEntry(key="endpoints", label="Endpoints", icon="plug", endpoint="endpoints.index"),),
+        entries=(
+            NavEntry(key="endpoints", label="Endpoints", icon="plug", endpoint="endpoints.index"),
+            NavEntry(key="models", label="Models", icon="bot", endpoint="models.index"),
+        ),
     ),
 )
 SETTINGS_NAVIGATION = (

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from rhesis_app.authoring.actions import metrics, requirements
-from rhesis_app.authoring.queries.metric_trials import MetricDraft, TriedExchange, try_metric
+from rhesis_app.authoring.queries.metric_trials import MetricDraft, TriedExchange, prepare_trial
 from rhesis_app.authoring.queries.metrics import MetricFilter, get_metric, list_metrics
 from rhesis_app.authoring.queries.requirements import RequirementFilter, get_requirement, list_requirements
 from rhesis_app.infra.runtime import Runtime
@@ -53,9 +53,10 @@ CHANGES: dict[str, Callable[[Scope, Runtime, UUID, tuple[UUID, UUID]], object]] 
     ),
     "archive_metric": lambda scope, host, _, ids: metrics.archive_metric(scope, host.registry, ids[0]),
     "restore_metric": lambda scope, host, _, ids: metrics.restore_metric(scope, host.registry, ids[0]),
-    "try_metric": lambda scope, host, project_id, _: try_metric(
+    "try_metric": lambda scope, host, project_id, _: prepare_trial(
         scope,
         host.registry,
+        host.judges,
         MetricDraft(project_id=project_id, evaluator="text.contains"),
         TriedExchange(output="x", expected="x"),
     ),

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-NAME = re.compile(r"\b(?:RHESIS_[A-Z_]+|DATABASE_URL|REDIS_URL|SECRET_KEY|JWT_ALGORITHM)\b")
+NAME = re.compile(
+    r"\b(?:RHESIS_[A-Z_]+|DATABASE_URL|REDIS_URL|SECRET_KEY|JWT_ALGORITHM|OPENAI_API_KEY|OPENAI_BASE_URL)\b"
+)
 # set by tests and by the project's own checks, not by an operator
 INTERNAL = {"RHESIS_BROWSER_REQUIRED"}
 # flask's own names for what we call otherwise

@@ -27,6 +27,7 @@ RULES = {
     "projects.create": "/projects",
     "projects.overview": "/p/<slug>/",
     "endpoints.index": "/p/<slug>/endpoints",
+    "models.index": "/p/<slug>/models",
     "requirements.index": "/p/<slug>/requirements",
     "metrics.index": "/p/<slug>/metrics",
     "tests.index": "/p/<slug>/tests",

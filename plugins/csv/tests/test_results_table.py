@@ -97,3 +97,10 @@ def test_any_text_comes_back_as_it_was() -> None:
     nasty = 'two\r\nlines, a "quote"; ünïcödé 👋 \u202e'
     _, line = table_of(replace(ROW, output=nasty))
     assert line[COLUMNS.index("output")] == nasty
+
+
+def test_what_judging_cost_is_summed_exactly() -> None:
+    judged = [ReportEvaluation(metric=name, verdict="passed", cost=cost) for name, cost in (("A", "0.1"), ("B", "0.2"))]
+    header, line, free = table_of(replace(ROW, evaluations=(*judged, *ROW.evaluations)), ROW)
+    assert dict(zip(header, line, strict=True))["judging_cost_usd"] == "0.3"
+    assert dict(zip(header, free, strict=True))["judging_cost_usd"] == ""

@@ -12,8 +12,9 @@ from sqlalchemy.dialects.postgresql import insert
 from rhesis_app.authoring.actions.conflicts import unique_name
 from rhesis_app.authoring.models import Metric, MetricVersion
 from rhesis_app.authoring.queries.metrics import MetricView, get_metric
-from rhesis_app.authoring.rules.metrics import check_recipe, content_hash, spec_of
+from rhesis_app.authoring.rules.metrics import Recipe, check_recipe, content_hash, spec_of
 from rhesis_app.authoring.rules.names import check_description, check_name
+from rhesis_app.endpoints.actions.judging import JudgeModel, check_judge_choice, choose_judges
 from rhesis_app.kernel.errors import Invalid
 from rhesis_app.kernel.etags import require_match
 from rhesis_app.kernel.ids import new_id
@@ -41,31 +42,35 @@ class NewMetric:
     evaluator: str
     params: Mapping[str, Any] = field(default_factory=dict)
     rule: Mapping[str, Any] | None = None
+    model_id: UUID | None = None
     required: bool = True
     description: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricChanges:
-    """What changes of a metric; None leaves it as it is, but a rule of None takes the evaluator's default."""
+    """What changes of a metric; None leaves it as it is, but a rule or a model of None takes the default."""
 
     name: str | None = None
     evaluator: str | None = None
     params: Mapping[str, Any] | None = None
     rule: Mapping[str, Any] | Literal[Keep.KEEP] | None = Keep.KEEP
+    model_id: UUID | Literal[Keep.KEEP] | None = Keep.KEEP
     required: bool | None = None
     description: str | None = None
 
     @property
     def touches_recipe(self) -> bool:
         """Whether the evaluator is asked again."""
-        return self.evaluator is not None or self.params is not None or self.rule is not Keep.KEEP
+        parts = (self.rule is not Keep.KEEP, self.model_id is not Keep.KEEP)
+        return self.evaluator is not None or self.params is not None or any(parts)
 
 
 def create_metric(scope: Scope, registry: Registry, new: NewMetric) -> MetricView:
     """Make a metric. Raises Invalid (`evaluator`, `params.<name>`, `rule`, `name`), NotFound, Conflict."""
     scope.require(Permission.METRIC_WRITE, project=new.project_id)
     recipe = check_recipe(spec_of(registry, new.evaluator), new.params, new.rule)
+    check_judge(scope, recipe, new.project_id, new.model_id)
     row = Metric(
         id=new_id(),
         project_id=get_project(scope, new.project_id).id,
@@ -74,6 +79,7 @@ def create_metric(scope: Scope, registry: Registry, new: NewMetric) -> MetricVie
         evaluator_key=recipe.spec.key,
         params=recipe.params,
         rule=recipe.rule,
+        model_id=new.model_id,
         required=new.required,
     )
     with unique_name(_NAME_IS_UNIQUE, TAKEN), scope.atomic() as session:
@@ -94,7 +100,7 @@ def update_metric(
         row = _held(scope, metric_id, Permission.METRIC_WRITE)
         require_match(if_match, row.id, row.updated_at)
         if changes.touches_recipe:
-            _change_recipe(registry, row, changes)
+            _change_recipe(scope, registry, row, changes)
         if changes.name is not None:
             row.name = check_name(changes.name, what="metric")
         if changes.description is not None:
@@ -131,12 +137,12 @@ def restore_metric(scope: Scope, registry: Registry, metric_id: UUID) -> MetricV
 def freeze_metrics(scope: Scope, registry: Registry, metric_ids: Sequence[UUID]) -> dict[UUID, UUID]:
     """Metric → its version of this moment, in the order given; a version is written only for content that is new.
 
-    Content is the name, evaluator, revision, params, rule and whether it is required. Raises Invalid at `metric_ids`,
+    Content is the name, evaluator, revision, params, rule, whether it is required and, for a judge, its model. Raises Invalid at `metric_ids`,
     naming the metrics that are unknown, archived, or do not fit an evaluator that is loaded.
     """
     rows = _live(scope, metric_ids)
-    contents = _contents(registry, rows)
-    keys = {row.id: content_hash(contents[row.id]) for row in rows}
+    contents = _contents(scope, registry, rows)
+    keys = {row.id: content_hash(_hashed(contents[row.id])) for row in rows}
     with scope.atomic() as session:
         if rows:
             # a run that starts at the same moment may write the same version: then this one waits, and reads it below
@@ -174,33 +180,47 @@ def _live(scope: Scope, metric_ids: Sequence[UUID]) -> list[Metric]:
     return rows
 
 
-def _contents(registry: Registry, rows: Sequence[Metric]) -> dict[UUID, dict[str, Any]]:
+def _contents(scope: Scope, registry: Registry, rows: Sequence[Metric]) -> dict[UUID, dict[str, Any]]:
     """Metric → what its version says; Invalid names the metrics that no loaded evaluator fits."""
-    contents, unfit = {}, []
+    recipes, unfit = {}, []
     for row in rows:
         try:
-            recipe = check_recipe(spec_of(registry, row.evaluator_key), row.params, row.rule)
+            recipes[row.id] = check_recipe(spec_of(registry, row.evaluator_key), row.params, row.rule)
         except Invalid:
             unfit.append(f"“{row.name}” ({row.evaluator_key})")
-            continue
-        contents[row.id] = {
-            "name": row.name,
-            "evaluator_key": row.evaluator_key,
-            "evaluator_revision": recipe.spec.revision,
-            "params": recipe.params,
-            "rule": recipe.rule,
-            "required": row.required,
-        }
     if unfit:
         sentence = (
             f"No run can use {', '.join(sorted(unfit))}: the evaluator is not loaded, or the settings do not fit it any"
             " more. See Settings › Plugins, edit the metric, or leave it out."
         )
         raise Invalid.field("metric_ids", sentence)
-    return contents
+    judges = _judges(scope, [row for row in rows if recipes[row.id].needs_judge])
+    return {row.id: _content(row, recipes[row.id], judges.get(row.id)) for row in rows}
 
 
-def _change_recipe(registry: Registry, row: Metric, changes: MetricChanges) -> None:
+def _content(row: Metric, recipe: Recipe, judge: JudgeModel | None) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "evaluator_key": row.evaluator_key,
+        "evaluator_revision": recipe.spec.revision,
+        "params": recipe.params,
+        "rule": recipe.rule,
+        "required": row.required,
+        "model": judge.to_json() if judge is not None else None,
+    }
+
+
+def _hashed(content: Mapping[str, Any]) -> dict[str, Any]:
+    """What tells versions apart: metrics without a judge have no model to tell."""
+    return {name: value for name, value in content.items() if name != "model" or value is not None}
+
+
+def _judges(scope: Scope, rows: Sequence[Metric]) -> dict[UUID, JudgeModel | None]:
+    chosen = {row.id: row.model_id for row in rows}
+    return choose_judges(scope, chosen, {row.id: row.project_id for row in rows})
+
+
+def _change_recipe(scope: Scope, registry: Registry, row: Metric, changes: MetricChanges) -> None:
     key = changes.evaluator or row.evaluator_key
     params, rule = ({}, None) if key != row.evaluator_key else (row.params, row.rule)
     if changes.params is not None:
@@ -209,6 +229,20 @@ def _change_recipe(registry: Registry, row: Metric, changes: MetricChanges) -> N
         rule = dict(changes.rule) if changes.rule is not None else None
     recipe = check_recipe(spec_of(registry, key), params, rule)
     row.evaluator_key, row.params, row.rule = key, recipe.params, recipe.rule
+    if changes.model_id is not Keep.KEEP:
+        check_judge(scope, recipe, row.project_id, changes.model_id)
+        row.model_id = changes.model_id
+    elif not recipe.needs_judge:
+        row.model_id = None
+
+
+def check_judge(scope: Scope, recipe: Recipe, project_id: UUID, model_id: UUID | None) -> None:
+    """Raise Invalid at `model_id` for a model that cannot judge here, or an evaluator that asks none."""
+    if model_id is None:
+        return
+    if not recipe.needs_judge:
+        raise Invalid.field("model_id", f"The evaluator {recipe.spec.key} asks no model. Leave this empty.")
+    check_judge_choice(scope, project_id, model_id)
 
 
 def _held(scope: Scope, metric_id: UUID, permission: Permission) -> Metric:

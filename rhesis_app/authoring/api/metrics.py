@@ -1,5 +1,6 @@
 """Metrics over the API."""
 
+from contextlib import nullcontext
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +9,13 @@ from flask.views import MethodView
 
 from rhesis_app.authoring.actions import metrics as actions
 from rhesis_app.authoring.queries import metrics as queries
-from rhesis_app.authoring.queries.metric_trials import MetricDraft, TrialView, TriedExchange, try_metric
+from rhesis_app.authoring.queries.metric_trials import (
+    MetricDraft,
+    TrialView,
+    TriedExchange,
+    prepare_trial,
+    score_trial,
+)
 from rhesis_app.authoring.queries.metrics import MetricFilter, MetricView
 from rhesis_app.authoring.schemas.metrics import (
     MetricChangesArguments,
@@ -18,10 +25,12 @@ from rhesis_app.authoring.schemas.metrics import (
 )
 from rhesis_app.kernel.paging import Page
 from rhesis_app.kernel.permissions import Permission
+from rhesis_app.runs.queries.stored_samples import stored_sample
 from rhesis_app.web.access import needs
 from rhesis_app.web.openapi import Answer, ApiBlueprint
 from rhesis_app.web.paging import page_request
-from rhesis_app.web.scope import current_scope, runtime
+from rhesis_app.web.scope import current_scope, release_connection, runtime
+from rhesis_app.web.waiting import callout_slot
 
 blueprint = ApiBlueprint(
     "metrics_api",
@@ -57,10 +66,20 @@ class Metrics(MethodView):
 @blueprint.arguments(TrialArguments)
 @blueprint.answers(200, TrialView)
 def try_it(arguments: dict[str, Any]) -> TrialView:
-    """Score one exchange with settings that need not be saved; nothing is stored."""
-    sample = arguments.pop("sample")
-    exchange = TriedExchange(**{**sample, "context": tuple(sample["context"])})
-    return try_metric(current_scope(), runtime().registry, MetricDraft(**arguments), exchange)
+    """Score one exchange, sent or stored, with settings that need not be saved. A judge is really asked; nothing is stored."""
+    exchange = _exchange(arguments.pop("sample"), arguments["project_id"])
+    trial = prepare_trial(current_scope(), runtime().registry, runtime().judges, MetricDraft(**arguments), exchange)
+    release_connection()  # a plugin may take its time, and a model takes it
+    with callout_slot() if trial.asks_a_model else nullcontext():
+        return score_trial(trial)
+
+
+def _exchange(sample: dict[str, Any], project_id: UUID) -> TriedExchange:
+    """The exchange that was sent; with a `result_id` the stored one."""
+    result_id = sample.pop("result_id")
+    if result_id is not None:
+        return TriedExchange.of(stored_sample(current_scope(), result_id, project_id=project_id))
+    return TriedExchange(**{**sample, "context": tuple(sample["context"])})
 
 
 @blueprint.route("/<uuid:metric_id>")

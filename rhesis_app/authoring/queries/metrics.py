@@ -10,8 +10,9 @@ from sqlalchemy import Select, func, select
 
 from rhesis_app.authoring.models import Metric, Requirement, RequirementMetric
 from rhesis_app.authoring.queries.narrowing import in_projects, total_of
-from rhesis_app.authoring.rules.metrics import check_recipe, describe_scale, in_words, rule_in_words
+from rhesis_app.authoring.rules.metrics import check_recipe, describe_scale, in_words, rule_in_words, scale_of
 from rhesis_app.authoring.rules.names import search_text
+from rhesis_app.endpoints.models import Model
 from rhesis_app.kernel.errors import Invalid, NotFound
 from rhesis_app.kernel.etags import etag
 from rhesis_app.kernel.paging import By, Page, PageRequest, keyset, page_of
@@ -25,7 +26,8 @@ from rhesis_app.sdk import EvaluatorSpec
 class MetricView:
     """A metric with what its evaluator makes of it.
 
-    `passes_when` is read after "the score is". `problem` says why no run can use it now: then `scale` and `needs` are
+    `passes_when` is read after "the score is". `model_id` and `model` (its name) are of the model that judges; None for the
+    project's default, and where nothing is judged by one. `problem` says why no run can use it now: then `scale` and `needs` are
     not known, or the settings do not fit the evaluator any more.
     """
 
@@ -40,6 +42,8 @@ class MetricView:
     passes_when: str
     scale: dict[str, Any] | None
     needs: tuple[str, ...]
+    model_id: UUID | None
+    model: str | None
     required: bool
     problem: str | None
     requirement_count: int
@@ -101,7 +105,7 @@ def list_metrics(scope: Scope, registry: Registry, request: PageRequest, chosen:
         rows,
         request,
         key=lambda found: (found[0].evaluator_key, found[0].name, found[0].id),
-        view=lambda found: view_metric(registry, found[0], found[1]),
+        view=lambda found: view_metric(registry, *found),
         total=total,
     )
 
@@ -111,9 +115,8 @@ def get_metric(scope: Scope, registry: Registry, metric_id: UUID) -> MetricView:
     found = scope.session.execute(_rows(scope).where(Metric.id == metric_id)).one_or_none()
     if found is None:
         raise NotFound("There is no such metric here.")
-    row, requirement_count = found
-    scope.require(Permission.METRIC_READ, project=row.project_id)
-    return view_metric(registry, row, requirement_count)
+    scope.require(Permission.METRIC_READ, project=found[0].project_id)
+    return view_metric(registry, *found)
 
 
 def list_metric_choices(scope: Scope, registry: Registry, project_id: UUID) -> tuple[MetricChoice, ...]:
@@ -144,10 +147,11 @@ def list_judged_requirements(scope: Scope, metric_id: UUID) -> tuple[JudgedRequi
     return tuple(JudgedRequirement(id=found_id, name=name) for found_id, name in scope.session.execute(query))
 
 
-def view_metric(registry: Registry, row: Metric, requirement_count: int) -> MetricView:
+def view_metric(registry: Registry, row: Metric, requirement_count: int, model: str | None) -> MetricView:
     """The row as it is shown; a metric whose plugin is gone or changed is shown with its problem."""
     spec = registry.evaluators.get(row.evaluator_key)
     needs, problem = _fit(spec, row)
+    scale = scale_of(spec, row.params) if spec else None
     return MetricView(
         id=row.id,
         project_id=row.project_id,
@@ -157,9 +161,11 @@ def view_metric(registry: Registry, row: Metric, requirement_count: int) -> Metr
         evaluator_title=_title(registry.evaluators, row.evaluator_key),
         params=row.params,
         rule=row.rule,
-        passes_when=rule_in_words(row.rule, spec.scale) if spec else "",
-        scale=describe_scale(spec.scale) if spec else None,
+        passes_when=rule_in_words(row.rule, scale) if scale else "",
+        scale=describe_scale(scale) if scale else None,
         needs=needs,
+        model_id=row.model_id,
+        model=model,
         required=row.required,
         problem=problem,
         requirement_count=requirement_count,
@@ -192,7 +198,9 @@ def _rows(scope: Scope) -> Select[Any]:
         .correlate(Metric)
         .scalar_subquery()
     )
-    return scope.select(Metric, requirements.label("requirement_count"))
+    return scope.select(Metric, requirements.label("requirement_count"), Model.name.label("model")).outerjoin(
+        Model, (Model.organization_id == Metric.organization_id) & (Model.id == Metric.model_id)
+    )
 
 
 def _title(evaluators: Mapping[str, EvaluatorSpec], key: str) -> str:

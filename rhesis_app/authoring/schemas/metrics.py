@@ -1,11 +1,14 @@
 """What the metrics API takes."""
 
-from marshmallow import fields, validate
+from typing import Any
+
+from marshmallow import ValidationError, fields, validate, validates_schema
 
 from rhesis_app.authoring.rules.names import MAX_DESCRIPTION, MAX_NAME
 from rhesis_app.web.openapi import Input, ListArguments
 
 _KEY = validate.Regexp(r"[a-z0-9_.]*\Z", error="Give an evaluator's key, such as text.contains.")
+_JUDGE = {"description": "the model that judges; null for the project's default. Only for evaluators that need a judge"}
 
 
 class RecipeArguments(Input):
@@ -15,6 +18,7 @@ class RecipeArguments(Input):
     evaluator = fields.String(required=True, validate=validate.Length(1, 200))
     params = fields.Dict(keys=fields.String(), load_default=dict)
     rule = fields.Dict(keys=fields.String(), load_default=None, allow_none=True)
+    model_id = fields.UUID(load_default=None, allow_none=True, metadata=_JUDGE)
 
 
 class NewMetricArguments(RecipeArguments):
@@ -32,6 +36,7 @@ class MetricChangesArguments(Input):
     evaluator = fields.String(validate=validate.Length(1, 200))
     params = fields.Dict(keys=fields.String())
     rule = fields.Dict(keys=fields.String(), allow_none=True)
+    model_id = fields.UUID(allow_none=True, metadata=_JUDGE)
     required = fields.Boolean()
     description = fields.String(validate=validate.Length(max=MAX_DESCRIPTION))
 
@@ -46,13 +51,21 @@ class MetricListArguments(ListArguments):
 
 
 class SampleArguments(Input):
-    """The exchange to score."""
+    """The exchange to score: what was said, or the id of a stored result."""
 
-    output = fields.String(required=True)
+    output = fields.String(load_default=None)
     prompt = fields.String(load_default="")
     expected = fields.String(load_default=None, allow_none=True)
     context = fields.List(fields.String(), load_default=list, validate=validate.Length(max=200))
     latency_ms = fields.Float(load_default=None, allow_none=True, validate=validate.Range(0, 86_400_000))
+    result_id = fields.UUID(
+        load_default=None, allow_none=True, metadata={"description": "a stored result, instead of texts"}
+    )
+
+    @validates_schema
+    def _one_of_both(self, given: dict[str, Any], **_more: Any) -> None:
+        if (given["output"] is None) == (given["result_id"] is None):
+            raise ValidationError("Send what was answered, or the id of a stored result, and not both.", "output")
 
 
 class TrialArguments(RecipeArguments):

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from rhesis_app.endpoints.actions.exchange import SECRET_FIELD
 from rhesis_app.endpoints.actions.fields import Auth, EndpointChanges, NewEndpoint, Tools, check, with_changes
 from rhesis_app.endpoints.models import Endpoint, EndpointThrottle
-from rhesis_app.endpoints.queries import EndpointView, get_endpoint
+from rhesis_app.endpoints.queries.endpoints import EndpointView, get_endpoint
 from rhesis_app.endpoints.rules import origin_of
 from rhesis_app.kernel.errors import Conflict
 from rhesis_app.kernel.etags import require_match

@@ -1,9 +1,8 @@
 """One exchange with an endpoint: from its frozen settings and a test to a request, and from the answer to an output."""
 
 import json
-from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
@@ -29,6 +28,7 @@ from rhesis_app.endpoints.rules import (
 )
 from rhesis_app.infra.crypto import SecretBox, SecretError
 from rhesis_app.infra.http import failure_of
+from rhesis_app.infra.http.echoes import forms_of, without_secrets
 from rhesis_app.kernel.ports import HttpDoor, OutboundAnswer, OutboundFailure, OutboundRequest
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.kernel.times import utc_now
@@ -36,8 +36,6 @@ from rhesis_app.kernel.urls import UrlProblem
 
 KEPT_CHARACTERS: Final = 20_000
 SECRET_FIELD: Final = "endpoint.secret"  # noqa: S105 the place a secret is sealed for
-_HIDDEN: Final = "••••••••".encode()
-_SHORTEST_HIDDEN: Final = 8
 _INTEGERS: Final = range(-(2**63), 2**64)
 _ENTER_AGAIN: Final = "The endpoint's secret is missing or cannot be opened. Enter it again in the endpoint's settings."
 _OTHER_ORIGIN: Final = (
@@ -160,7 +158,7 @@ def prepare(snapshot: EndpointSnapshot, secret: BoundSecret | None) -> PreparedE
         return PreparedEndpoint(snapshot=snapshot, problem=("mapping", str(refused)))
     except UrlProblem as refused:
         return PreparedEndpoint(snapshot=snapshot, problem=("blocked_address", str(refused)))
-    hidden = _forms(secret.value) if secret is not None else ()
+    hidden = forms_of(secret.value) if secret is not None else ()
     return PreparedEndpoint(
         snapshot=snapshot, template=template, mapping=mapping, headers=headers, hidden=hidden, problem=problem
     )
@@ -197,7 +195,7 @@ def ask_and_keep(
     except TemplateError as error:
         return Exchange(request=shown, error_code="template", error_detail=storable(str(error))), None
     try:
-        answer = _without_secrets(door.send(request), prepared.hidden)
+        answer = without_secrets(door.send(request), prepared.hidden)
     except OutboundFailure as failure:
         return _failed(shown, failure), failure.answer
     failure_in_it = failure_of(answer, utc_now())
@@ -250,20 +248,6 @@ def _request_context(roots: Mapping[str, Any]) -> RequestContext:
         run_id=str(run.get("id", "")),
         trial=int(roots.get("trial", 1)),
     )
-
-
-def _forms(secret: str) -> tuple[bytes, ...]:
-    """How an echoing endpoint would write the secret: as it is, inside JSON, and as the basic scheme sends it."""
-    forms = {secret.encode(), json.dumps(secret)[1:-1].encode(), b64encode(secret.encode())}
-    return tuple(form for form in forms if len(form) >= _SHORTEST_HIDDEN)
-
-
-def _without_secrets(answer: OutboundAnswer, hidden: tuple[bytes, ...]) -> OutboundAnswer:
-    """An endpoint that echoes its headers must not show the secret to those who may only read answers."""
-    body = answer.body
-    for secret in hidden:
-        body = body.replace(secret, _HIDDEN)
-    return answer if body is answer.body else replace(answer, body=body)
 
 
 def _failed(request: dict[str, Any], failure: OutboundFailure) -> Exchange:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from rhesis_app.endpoints.forms import EndpointForm
+from rhesis_app.endpoints.forms.endpoints import EndpointForm
 from rhesis_app.endpoints.rules import AnswerError
 from rhesis_app.endpoints.rules.mappings import KEYS, OUTPUT
 from rhesis_app.endpoints.rules.seen import (

@@ -6,12 +6,13 @@ from uuid import UUID
 
 from flask import Blueprint, Response, request, url_for
 
-from rhesis_app.endpoints import forms, queries
 from rhesis_app.endpoints.actions import calls, edit
 from rhesis_app.endpoints.actions.fields import NewEndpoint, Tools
-from rhesis_app.endpoints.forms import EndpointForm
+from rhesis_app.endpoints.forms import endpoints as forms
+from rhesis_app.endpoints.forms.endpoints import EndpointForm
 from rhesis_app.endpoints.pages.bench import LABELS, mapping_rows, report_on, with_path, with_suggestion
-from rhesis_app.endpoints.queries import EndpointView
+from rhesis_app.endpoints.queries import endpoints as queries
+from rhesis_app.endpoints.queries.endpoints import EndpointView
 from rhesis_app.endpoints.rules import (
     AUTH_KINDS,
     MAX_CONCURRENCY,

@@ -11,6 +11,7 @@ from sqlalchemy import CursorResult, Interval, func, literal, text
 from rhesis_app.authoring.actions.metrics import freeze_metrics
 from rhesis_app.authoring.models import MetricVersion, TestSet, TestSetVersion
 from rhesis_app.endpoints.actions.exchange import snapshot_of
+from rhesis_app.endpoints.actions.judging import judge_facts
 from rhesis_app.endpoints.models import Endpoint
 from rhesis_app.kernel.errors import Conflict, Invalid
 from rhesis_app.kernel.ids import new_id
@@ -239,7 +240,8 @@ def _add(scope: Scope, registry: Registry, parent: TestRun, child: _Child, key: 
         endpoint_id=parent.endpoint_id,
         endpoint_snapshot=child.snapshot,
         trials=parent.trials,
-        config={"max_attempts": MAX_ATTEMPTS} | {name: value for name, value in child.config.items() if value},
+        config={"max_attempts": MAX_ATTEMPTS, "judges": judge_facts(scope, versions.values())}
+        | {name: value for name, value in child.config.items() if value},
         planned=child.planned,
         idempotency_key=key.key,
         idempotency_body=key.body if key.key else None,

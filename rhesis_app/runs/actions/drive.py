@@ -63,7 +63,7 @@ class _Slice:
 
     @property
     def width(self) -> int:
-        return min(SLOT_THREADS, self.plan.limit)
+        return min(SLOT_THREADS, self.plan.width)
 
 
 def drive_run(

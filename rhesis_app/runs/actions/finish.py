@@ -36,11 +36,12 @@ WITH done AS (
   RETURNING id
 ), judged AS (
   INSERT INTO evaluation (organization_id, id, result_id, run_id, metric_version_id, position, applicable, verdict, score, label,
-    reason, evidence, duration_ms)
+    reason, evidence, duration_ms, model, tokens_in, tokens_out, cost, raw)
   SELECT :organization, e.id, e.result_id, :run, e.metric_version_id, e.position, e.applicable, e.verdict, e.score, e.label,
-    e.reason, e.evidence, e.duration_ms
+    e.reason, e.evidence, e.duration_ms, e.model, e.tokens_in, e.tokens_out, e.cost, ARRAY(SELECT jsonb_array_elements_text(e.raw))
     FROM jsonb_to_recordset(CAST(:evaluations AS jsonb)) AS e (id uuid, result_id uuid, metric_version_id uuid, position int, applicable boolean,
-      verdict text, score float8, label text, reason text, evidence jsonb, duration_ms float8) JOIN kept k ON k.id = e.result_id
+      verdict text, score float8, label text, reason text, evidence jsonb, duration_ms float8, model text, tokens_in int, tokens_out int,
+      cost numeric, raw jsonb) JOIN kept k ON k.id = e.result_id
 )
 SELECT count(*) FROM kept
 """
@@ -190,4 +191,9 @@ def _evaluation(result_id: UUID, judged: Judged) -> dict[str, Any]:
         "reason": outcome.reason,
         "evidence": outcome.evidence,
         "duration_ms": outcome.duration_ms,
+        "model": outcome.use.model,
+        "tokens_in": outcome.use.tokens_in,
+        "tokens_out": outcome.use.tokens_out,
+        "cost": None if outcome.use.cost is None else str(outcome.use.cost),
+        "raw": outcome.use.raw,
     }

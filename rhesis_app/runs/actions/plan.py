@@ -1,12 +1,15 @@
 """What a slice holds in memory: where a run's answers come from, and its metrics, made ready once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from rhesis_app.authoring.models import MetricVersion
 from rhesis_app.endpoints.actions.exchange import EndpointSnapshot, Exchange, open_secret, prepare
+from rhesis_app.endpoints.actions.judging import JudgeModel, JudgeTools, lend_judges
 from rhesis_app.infra.crypto import SecretBox
+from rhesis_app.infra.llm.judges import Judges
 from rhesis_app.kernel.ports import HttpDoor
 from rhesis_app.kernel.registry import Registry
 from rhesis_app.kernel.scope import Scope
@@ -28,6 +31,7 @@ class Parts:
     registry: Registry
     door: HttpDoor
     secrets: SecretBox
+    judges: Judges
     holder: str = ""
 
 
@@ -39,6 +43,7 @@ class PlannedMetric:
     position: int
     requirement_id: UUID | None
     prepared: PreparedMetric
+    tools: JudgeTools
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,13 +59,22 @@ class Plan:
     source: AnswerSource
     metrics: Sequence[PlannedMetric]
 
+    @property
+    def width(self) -> int:
+        """How many tests to hold at once: what the endpoint takes, and for every test at a judge one that asks meanwhile.
+
+        More would only wait for their judge's turn, and lose the time that they have for its answer.
+        """
+        models = [metric.tools.model for metric in self.metrics if metric.tools.model is not None]
+        return min([self.limit, *(2 * model.max_concurrency for model in models)])
+
 
 def load_plan(scope: Scope, parts: Parts, run: TestRun) -> Plan:
     """Read a run's frozen endpoint and metrics; the secret is opened here and lives no longer than the slice.
 
-    A run that scores stored answers opens no secret and gets no door: it cannot call anybody.
+    A run that scores stored answers opens no endpoint's secret and gets no door to one: nobody but a judge can be called.
     """
-    metrics = _metrics(scope, parts.registry, run.id)
+    metrics = _metrics(scope, parts, run)
     if run.kind == RunKind.RESCORE and run.parent_run_id is not None:
         stored = StoredAnswers(run.parent_run_id)
         return Plan(run_id=run.id, endpoint_id=None, limit=SCORING_AT_ONCE, source=stored, metrics=metrics)
@@ -92,7 +106,7 @@ def answer_item(plan: Plan, item: Item) -> Answer:
     return Answer(item=item, exchange=exchange, outcome=result_outcome(outcomes), judged=judged, attempts=got.attempts)
 
 
-def _metrics(scope: Scope, registry: Registry, run_id: UUID) -> list[PlannedMetric]:
+def _metrics(scope: Scope, parts: Parts, run: TestRun) -> list[PlannedMetric]:
     rows = scope.session.execute(
         scope.select(RunMetric, MetricVersion)
         .join(
@@ -100,18 +114,27 @@ def _metrics(scope: Scope, registry: Registry, run_id: UUID) -> list[PlannedMetr
             (MetricVersion.id == RunMetric.metric_version_id)
             & (MetricVersion.organization_id == RunMetric.organization_id),
         )
-        .where(RunMetric.run_id == run_id)
+        .where(RunMetric.run_id == run.id)
         .order_by(RunMetric.position)
-    )
+    ).all()
+    lent = lend_judges(scope, parts.judges, (_judge(version.model, run.config) for _, version in rows))
+    specs = parts.registry.evaluators
     return [
         PlannedMetric(
             version_id=version.id,
             position=chosen.position,
             requirement_id=chosen.requirement_id,
-            prepared=prepare_metric(_recipe(version), registry.evaluators.get(version.evaluator_key)),
+            prepared=prepare_metric(_recipe(version), specs.get(version.evaluator_key), tools),
+            tools=tools,
         )
-        for chosen, version in rows
+        for (chosen, version), tools in zip(rows, lent, strict=True)
     ]
+
+
+def _judge(model: Mapping[str, Any] | None, config: Mapping[str, Any]) -> JudgeModel | None:
+    if model is None:
+        return None
+    return JudgeModel.from_json(model, config.get("judges", {}).get(model["id"]))
 
 
 def _recipe(version: MetricVersion) -> MetricRecipe:

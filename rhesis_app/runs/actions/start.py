@@ -19,6 +19,7 @@ from rhesis_app.authoring.models import (
     TestVersion,
 )
 from rhesis_app.endpoints.actions.exchange import snapshot_of
+from rhesis_app.endpoints.actions.judging import judge_facts
 from rhesis_app.endpoints.models import Endpoint
 from rhesis_app.kernel.errors import Conflict, Invalid
 from rhesis_app.kernel.ids import new_id
@@ -33,6 +34,17 @@ _PLAN = text(
     "INSERT INTO work_item (organization_id, run_id, test_version_id, trial, position, endpoint_id, max_attempts)"
     " SELECT i.organization_id, :run, i.test_version_id, 1, i.position, :endpoint, :attempts"
     " FROM test_set_version_item i WHERE i.organization_id = :organization AND i.test_set_version_id = :version"
+)
+# One answer's judges ask one after another, each at most as long as JudgeTools.patience_s says; the instance's own has 60 s.
+_JUDGING = text(
+    """
+SELECT max(patience) FROM (
+  SELECT sum(2 * COALESCE(m.timeout_s, 60) + 30) AS patience
+    FROM run_metric r JOIN metric_version v ON v.organization_id = r.organization_id AND v.id = r.metric_version_id
+    LEFT JOIN model m ON m.organization_id = v.organization_id AND m.id = CAST(v.model->>'id' AS uuid)
+   WHERE r.organization_id = :organization AND r.run_id = :run AND v.model IS NOT NULL GROUP BY r.requirement_id
+) judges
+"""
 )
 
 
@@ -99,7 +111,11 @@ def _accept(scope: Scope, registry: Registry, new: NewRun, test_set: TestSet) ->
             test_set_version_id=frozen.id,
             endpoint_id=endpoint.id,
             endpoint_snapshot=snapshot_of(endpoint).to_json(),
-            config={"max_attempts": MAX_ATTEMPTS, "metrics_from": _source(new, chosen)},
+            config={
+                "max_attempts": MAX_ATTEMPTS,
+                "metrics_from": _source(new, chosen),
+                "judges": judge_facts(scope, versions.values()),
+            },
             planned=frozen.test_count,
             idempotency_key=new.idempotency_key,
             idempotency_body=new.body if new.idempotency_key else None,
@@ -116,9 +132,10 @@ def _accept(scope: Scope, registry: Registry, new: NewRun, test_set: TestSet) ->
 
 
 def ring(scope: Scope, run_id: UUID, limit: int, timeout_s: int) -> None:
-    """Ask for as many slices as the limit keeps busy; each may take its claiming time, one answer and a margin."""
+    """Ask for as many slices as the limit keeps busy; each may take its claiming time, one answer, its judging and a margin."""
+    judging_s = int(scope.session.scalar(_JUDGING, {"organization": scope.organization_id, "run": run_id}) or 0)
     for slot in range(slots(limit)):
-        scope.enqueue("runs.drive", run_id=run_id, slot=slot, timeout_s=20 + timeout_s + 60)
+        scope.enqueue("runs.drive", run_id=run_id, slot=slot, timeout_s=20 + timeout_s + judging_s + 60)
 
 
 def write_metrics(scope: Scope, run_id: UUID, chosen: Sequence[ChosenMetric], versions: Mapping[UUID, UUID]) -> None:

@@ -21,6 +21,7 @@ from rhesis_app.runs.actions.cancel import cancel_run
 from rhesis_app.runs.actions.check import Callout, check_run
 from rhesis_app.runs.actions.quick_check import start_quick_check
 from rhesis_app.runs.actions.start import start_run
+from rhesis_app.runs.queries.breakdown import judging_cost
 from rhesis_app.runs.queries.checks import CheckedRun
 from rhesis_app.runs.queries.preflight import RunChoices, preflight, run_choices
 from rhesis_app.runs.queries.results import ResultFilter, list_results
@@ -160,12 +161,14 @@ def _parts(page: RunPage) -> dict[str, Any]:
     is_still = not chosen.newest_first and "seen" not in request.args
     asked = page_request(cursor=request.args.get("cursor")) if is_still else PageRequest(limit=_LIVE_ROWS)
     results = list_results(scope, page.run.id, asked, chosen)
+    metrics = page_metrics(scope, page)
     return {
         "page": page,
         "run": page.run,
         "gates": gates_of(page.beside),
         "can_manage_gates": scope.may(Permission.GATE_MANAGE, project=page.run.project_id),
-        "metrics": page_metrics(scope, page),
+        "metrics": metrics,
+        "judging": judging_cost(metrics),
         "chosen": chosen,
         **forms.filter_links(forms.FILTERS, request.args),
         "hidden": forms.kept_filters(("outcome", "metric"), request.args),

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import and_, func
 
 from rhesis_app.authoring.models import MetricVersion, Requirement
+from rhesis_app.endpoints.rules.models import money
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.models import EffectiveEvaluation, EffectiveResult, RunMetric, TestRun
 from rhesis_app.runs.queries.runs import one_run
@@ -15,6 +17,7 @@ from rhesis_app.runs.queries.views import PassRate, rate_from
 
 OUTCOMES = ("passed", "failed", "error", "unscored")
 _COUNTED = (*OUTCOMES, "not_applicable")
+_SPENT = ("tokens_in", "tokens_out", "cost")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +33,10 @@ class RequirementRate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricRate:
-    """What one metric found. `not_applicable` results lack what it needs and are no part of its rate."""
+    """What one metric found. `not_applicable` results lack what it needs and are no part of its rate.
+
+    The tokens and the cost, in US dollars, are what its judge's calls came to as far as they are known.
+    """
 
     metric_id: UUID
     version_id: UUID
@@ -40,6 +46,9 @@ class MetricRate:
     error: int
     unscored: int
     not_applicable: int
+    tokens_in: int | None
+    tokens_out: int | None
+    cost: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +105,17 @@ def outcomes_of(rates: Iterable[RequirementRate]) -> dict[str, int]:
     return totals
 
 
+def judging_cost(metrics: Iterable[MetricRate]) -> str:
+    """What the judges of a run came to, in words; empty when nothing is known of any."""
+    asked = [one for one in metrics if one.tokens_in is not None or one.tokens_out is not None or one.cost is not None]
+    if not asked:
+        return ""
+    tokens = sum((one.tokens_in or 0) + (one.tokens_out or 0) for one in asked)
+    costs = [Decimal(one.cost) for one in asked if one.cost is not None]
+    said = f"judging took {tokens:,} tokens"
+    return f"{said}, ${money(sum(costs[1:], start=costs[0]))}" if costs else said
+
+
 def _count_requirements(scope: Scope, run_id: UUID) -> list[dict[str, Any]]:
     outcomes = [func.count().filter(EffectiveResult.outcome == outcome).label(outcome) for outcome in OUTCOMES]
     counted = (
@@ -128,6 +148,7 @@ def _count_metrics(scope: Scope, run_id: UUID) -> list[dict[str, Any]]:
     counted = (
         scope.select(EffectiveEvaluation.metric_version_id, *counts)
         .add_columns(func.count().filter(~EffectiveEvaluation.applicable).label("not_applicable"))
+        .add_columns(*(func.sum(getattr(EffectiveEvaluation, name)).label(name) for name in _SPENT))
         .where(EffectiveEvaluation.run_id == run_id)
         .group_by(EffectiveEvaluation.metric_version_id)
         .subquery("counted")
@@ -136,6 +157,7 @@ def _count_metrics(scope: Scope, run_id: UUID) -> list[dict[str, Any]]:
     query = (
         scope.select(TestRun.id, frozen.id.label("version_id"), frozen.metric_id, frozen.name, frozen.required)
         .add_columns(*(func.coalesce(counted.c[name], 0).label(name) for name in _COUNTED))
+        .add_columns(*(counted.c[name] for name in _SPENT))
         .join(RunMetric, and_(RunMetric.organization_id == TestRun.organization_id, RunMetric.run_id == TestRun.id))
         .join(
             frozen,
@@ -149,7 +171,8 @@ def _count_metrics(scope: Scope, run_id: UUID) -> list[dict[str, Any]]:
         {
             "id": str(row["metric_id"]),
             "version_id": str(row["version_id"]),
-            **{name: row[name] for name in ("name", "required", *_COUNTED)},
+            **{name: row[name] for name in ("name", "required", *_COUNTED, "tokens_in", "tokens_out")},
+            "cost": money(row["cost"]),
         }
         for row in scope.session.execute(query).mappings()
     ]
@@ -175,6 +198,9 @@ def _metric(part: Mapping[str, Any], *, is_final: bool) -> MetricRate:
         error=part["error"],
         unscored=part["unscored"],
         not_applicable=part["not_applicable"],
+        tokens_in=part["tokens_in"],
+        tokens_out=part["tokens_out"],
+        cost=part["cost"],
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import func, literal, select
+from sqlalchemy import Text, cast, func, literal, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from rhesis_app.authoring.models import MetricVersion
@@ -23,13 +23,24 @@ LISTED: Mapping[str, Any] = {
 }
 """What a list says of an evaluation."""
 
-SHOWN: Mapping[str, Any] = {
+REPORTED: Mapping[str, Any] = {
     **LISTED,
+    "model": EffectiveEvaluation.model,
+    "tokens_in": EffectiveEvaluation.tokens_in,
+    "tokens_out": EffectiveEvaluation.tokens_out,
+    "cost": cast(func.trim_scale(EffectiveEvaluation.cost), Text),
+}
+"""What an export says of it besides: which model judged, and for how much."""
+
+SHOWN: Mapping[str, Any] = {
+    **REPORTED,
     "evaluator": MetricVersion.evaluator_key,
     "revision": MetricVersion.evaluator_revision,
     "rule": MetricVersion.rule,
+    "params": MetricVersion.params,
     "evidence": EffectiveEvaluation.evidence,
     "duration_ms": EffectiveEvaluation.duration_ms,
+    "raw": EffectiveEvaluation.raw,
 }
 """What one result's own page says of it besides."""
 

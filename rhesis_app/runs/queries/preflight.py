@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import Text, and_, cast, func, literal, null, select, union_all
+from sqlalchemy import Text, and_, cast, exists, func, literal, null, or_, select, union_all
 
 from rhesis_app.authoring.models import (
     Metric,
@@ -17,7 +17,7 @@ from rhesis_app.authoring.models import (
     TestSetMetric,
 )
 from rhesis_app.authoring.rules.metrics import check_recipe
-from rhesis_app.endpoints.models import Endpoint
+from rhesis_app.endpoints.models import Endpoint, Model
 from rhesis_app.kernel.errors import Invalid
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.registry import Registry
@@ -90,6 +90,14 @@ class _Part:
     without_expected: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Means:
+    """What metrics can be judged with: the evaluators loaded, and whether the instance lends a model."""
+
+    registry: Registry
+    lends: bool
+
+
 def run_choices(scope: Scope, project_id: UUID) -> RunChoices:
     """The live test sets, endpoints and metrics of a project, at most 500 of each, in one statement."""
     scope.require(Permission.RUN_READ, project=project_id)
@@ -118,7 +126,7 @@ def preflight(scope: Scope, registry: Registry, test_set_id: UUID, metric_ids: S
     else:
         attached = _attached(scope, test_set_id, [part.requirement_id for part in parts if part.requirement_id])
     of_set = [row for row in attached if row.requirement_id is None]
-    judging = _judging(registry, of_set or attached, parts)
+    judging = _judging(_Means(registry, scope.lent_model is not None), of_set or attached, parts)
     judged = {row.requirement_id for row in attached}
     unjudged = 0 if of_set else sum(part.tests for part in parts if part.requirement_id not in judged)
     return Preflight(
@@ -170,12 +178,14 @@ def _judged_by(
     return "test_set" if of_set else "requirements"
 
 
-_SHOWN = (Metric.id, Metric.name, Metric.required, Metric.evaluator_key, Metric.params, Metric.rule)
+def _shown() -> tuple[Any, ...]:
+    recipe = (Metric.evaluator_key, Metric.params, Metric.rule, Metric.model_id)
+    return (Metric.id, Metric.name, Metric.required, *recipe, _has_judge().label("has_judge"))
 
 
 def _given(scope: Scope, project_id: UUID, metric_ids: Sequence[UUID]) -> list[Any]:
     query = (
-        scope.select(*_SHOWN)
+        scope.select(*_shown())
         .add_columns(cast(null(), Requirement.id.type).label("requirement_id"))
         .where(Metric.id.in_(list(metric_ids)), Metric.project_id == project_id, Metric.archived_at.is_(None))
         .order_by(Metric.name)
@@ -185,8 +195,9 @@ def _given(scope: Scope, project_id: UUID, metric_ids: Sequence[UUID]) -> list[A
 
 def _attached(scope: Scope, test_set_id: UUID, requirement_ids: Sequence[UUID]) -> list[Any]:
     """Live metrics of the set (without a requirement) and of these requirements."""
+    shown = _shown()
     of_set = (
-        scope.select(*_SHOWN)
+        scope.select(*shown)
         .add_columns(cast(null(), Requirement.id.type).label("requirement_id"))
         .join(
             TestSetMetric,
@@ -195,7 +206,7 @@ def _attached(scope: Scope, test_set_id: UUID, requirement_ids: Sequence[UUID]) 
         .where(TestSetMetric.test_set_id == test_set_id, Metric.archived_at.is_(None))
     )
     of_requirements = (
-        scope.select(*_SHOWN)
+        scope.select(*shown)
         .add_columns(RequirementMetric.requirement_id)
         .join(
             RequirementMetric,
@@ -207,7 +218,16 @@ def _attached(scope: Scope, test_set_id: UUID, requirement_ids: Sequence[UUID]) 
     return list(scope.session.execute(select(both).order_by(both.c.name, both.c.requirement_id)).all())
 
 
-def _judging(registry: Registry, attached: Sequence[Any], parts: Sequence[_Part]) -> tuple[JudgingMetric, ...]:
+def _has_judge() -> Any:
+    """Whether the metric's own model, or without one its project's default, is there to judge."""
+    own = Model.id == Metric.model_id
+    default = and_(Metric.model_id.is_(None), Model.is_default, Model.project_id == Metric.project_id)
+    return exists().where(
+        Model.organization_id == Metric.organization_id, Model.archived_at.is_(None), or_(own, default)
+    )
+
+
+def _judging(means: _Means, attached: Sequence[Any], parts: Sequence[_Part]) -> tuple[JudgingMetric, ...]:
     by_requirement = {part.requirement_id: part for part in parts}
     whole = _Part(
         requirement_id=None,
@@ -216,12 +236,14 @@ def _judging(registry: Registry, attached: Sequence[Any], parts: Sequence[_Part]
         without_expected=sum(part.without_expected for part in parts),
     )
     return tuple(
-        _judge(registry, row, by_requirement[row.requirement_id] if row.requirement_id else whole) for row in attached
+        _judge(means, row, by_requirement[row.requirement_id] if row.requirement_id else whole) for row in attached
     )
 
 
-def _judge(registry: Registry, row: Any, part: _Part) -> JudgingMetric:
-    needs, problem = _needs(registry, row.evaluator_key, row.params, row.rule)
+def _judge(means: _Means, row: Any, part: _Part) -> JudgingMetric:
+    needs, problem = _needs(means.registry, row.evaluator_key, row.params, row.rule)
+    if Need.JUDGE in needs and not row.has_judge:
+        problem = _without_judge(means, row.model_id)
     lacking = part.without_expected if Need.REFERENCE in needs else 0
     return JudgingMetric(
         id=row.id,
@@ -245,6 +267,12 @@ def _needs(
         return check_recipe(spec, params, rule).needs, None
     except Invalid:
         return (), f"its settings do not fit the evaluator {key} any more"
+
+
+def _without_judge(means: _Means, model_id: UUID | None) -> str | None:
+    if model_id is not None:
+        return "its model is archived; restore it, or choose another in the metric"
+    return None if means.lends else "no model is connected for judging; connect one under Models"
 
 
 def _warnings(found: Preflight) -> Sequence[str]:

@@ -22,7 +22,11 @@ from rhesis_app.runs.queries.wording import ScoreScale, scale_of, words_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationView:
-    """One metric's word on this result; `rule` is read after "needs", `scale` draws the score."""
+    """One metric's word on this result; `rule` is read after "needs", `scale` draws the score.
+
+    `model`, `tokens_in`, `tokens_out`, `cost` (US dollars) and `raw`, all that it said, are of the model that was asked to
+    judge, also when its answers were of no use.
+    """
 
     id: UUID
     metric: str
@@ -40,6 +44,11 @@ class EvaluationView:
     rule: str
     scale: ScoreScale
     duration_ms: float | None
+    model: str | None
+    tokens_in: int | None
+    tokens_out: int | None
+    cost: str | None
+    raw: tuple[str, ...]
 
     @property
     def answered(self) -> str:
@@ -173,9 +182,10 @@ def neighbours(scope: Scope, result: ResultView, chosen: ResultFilter) -> Neighb
 
 
 def _evaluation(registry: Registry, found: dict[str, Any]) -> EvaluationView:
-    rule, evaluator = found.pop("rule"), found["evaluator"]
+    rule, params, spec = found.pop("rule"), found.pop("params"), registry.evaluators.get(found["evaluator"])
     return EvaluationView(
-        rule=words_of(rule, registry.evaluators.get(evaluator)),
-        scale=scale_of(rule, evaluator, registry),
+        raw=tuple(found.pop("raw")),
+        rule=words_of(rule, spec, params),
+        scale=scale_of(rule, spec, params),
         **{**found, "id": UUID(found["id"]), "metric_id": UUID(found["metric_id"])},
     )

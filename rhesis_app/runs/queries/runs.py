@@ -134,6 +134,7 @@ def select_runs(scope: Scope, *extra: Any) -> Select[Any]:
             ),
             _PARENT.number.label("parent_number"),
             TestRun.endpoint_snapshot["name"].as_string().label("endpoint_name"),
+            TestRun.config["judges"].label("judges"),
             TestSet.name.label("test_set_name"),
             TestSetVersion.number.label("test_set_version"),
             User.name.label("started_by_name"),
@@ -174,6 +175,7 @@ def _metrics() -> Any:
         "revision": frozen.evaluator_revision,
         "params": frozen.params,
         "rule": frozen.rule,
+        "model": frozen.model,
         "required": frozen.required,
     }
     listed = func.json_agg(aggregate_order_by(json_object(pairs), chosen.c.position))

@@ -44,8 +44,21 @@ class AskedEndpoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FrozenModel:
+    """The model that judges, as the run froze it; without an id the instance's own, whose prices nobody has said."""
+
+    id: UUID | None
+    name: str
+    wire: str
+    base_url: str
+    model_name: str
+    params: dict[str, Any]
+    prices: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FrozenMetric:
-    """A metric as the run froze it; `id` is the metric, `version_id` its frozen state."""
+    """A metric as the run froze it; `id` is the metric, `version_id` its frozen state. `model` judges, where one does."""
 
     id: UUID
     version_id: UUID
@@ -54,6 +67,7 @@ class FrozenMetric:
     revision: int
     params: dict[str, Any]
     rule: dict[str, Any]
+    model: FrozenModel | None
     required: bool
 
 
@@ -153,7 +167,7 @@ def run_view(scope: Scope, row: Any, counts: Mapping[str, int]) -> RunView:
         pass_rate=shown_rate(rate_of(totals), is_final=is_final),
         test_set=FrozenSet(id=row.test_set_id, name=row.test_set_name, version=row.test_set_version),
         endpoint=AskedEndpoint(id=row.endpoint_id, name=row.endpoint_name),
-        metrics=tuple(_metric(found) for found in row.metrics),
+        metrics=tuple(_metric(found, row.judges or {}) for found in row.metrics),
         started_by=row.started_by_name,
         created_at=row.created_at,
         started_at=row.started_at,
@@ -165,7 +179,7 @@ def run_view(scope: Scope, row: Any, counts: Mapping[str, int]) -> RunView:
     )
 
 
-def _metric(found: Mapping[str, Any]) -> FrozenMetric:
+def _metric(found: Mapping[str, Any], judges: Mapping[str, Any]) -> FrozenMetric:
     return FrozenMetric(
         id=UUID(found["id"]),
         version_id=UUID(found["version_id"]),
@@ -174,5 +188,11 @@ def _metric(found: Mapping[str, Any]) -> FrozenMetric:
         revision=found["revision"],
         params=found["params"],
         rule=found["rule"],
+        model=_model(found["model"], judges) if found["model"] else None,
         required=found["required"],
     )
+
+
+def _model(found: Mapping[str, Any], judges: Mapping[str, Any]) -> FrozenModel:
+    facts = judges.get(found["id"], {"name": found["model_name"], "prices": None})
+    return FrozenModel(**{**found, **facts, "id": UUID(found["id"]) if found["id"] else None})

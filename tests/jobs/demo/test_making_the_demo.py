@@ -34,7 +34,7 @@ BROWSER = Client(kind="dashboard")
 
 
 def parts_of(host: Runtime) -> Parts:
-    return Parts(registry=host.registry, door=host.door, secrets=host.secrets)
+    return Parts(registry=host.registry, door=host.door, secrets=host.secrets, judges=host.judges)
 
 
 def make(host: Runtime, place: Path, *, is_driven: bool = True) -> Demo:
@@ -221,7 +221,7 @@ def test_an_address_that_is_closed_leaves_nothing_behind(
     host: Runtime, place: Path, superuser: Engine, charlie: Person
 ) -> None:
     closed = OutboundDoor(AllowList.parse(""), allow_local=False)
-    parts = Parts(registry=host.registry, door=closed, secrets=host.secrets)
+    parts = Parts(registry=host.registry, door=closed, secrets=host.secrets, judges=host.judges)
     with pytest.raises(Invalid, match="RHESIS_ALLOW_TARGETS"):
         make_demo(host, parts, place, URL)
     assert find_owner(host) is None

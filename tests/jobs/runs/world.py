@@ -29,7 +29,7 @@ class World:
     def parts(self) -> Parts:
         """What a slice asks and judges with."""
         host = self.person.host
-        return Parts(registry=host.registry, door=host.door, secrets=host.secrets)
+        return Parts(registry=host.registry, door=host.door, secrets=host.secrets, judges=host.judges)
 
     def start(self, **choices: Any) -> UUID:
         """A run, accepted."""

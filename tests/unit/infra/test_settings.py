@@ -58,3 +58,20 @@ def test_plain_http_needs_loopback_or_somebodys_word() -> None:
     assert read(RHESIS_EXTERNAL_URL="https://rhesis.example.org").secure_cookies is True
     assert read(RHESIS_BIND="0.0.0.0:8080").secure_cookies is True
     assert read(RHESIS_BIND="127.0.0.1:8080").secure_cookies is False
+
+
+def test_an_openai_key_makes_the_instances_model_unless_it_is_kept_back() -> None:
+    given = {**GOOD, "OPENAI_API_KEY": "sk-1"}
+    shared = settings_from(given)
+    assert (shared.openai_api_key, shared.openai_base_url) == ("sk-1", "https://api.openai.com/v1")
+    assert "sk-1" not in repr(shared)
+    assert settings_from({**given, "RHESIS_SHARE_OPENAI_KEY": "0"}).openai_api_key is None
+    assert settings_from(GOOD).openai_api_key is None
+
+
+def test_the_instances_model_may_answer_elsewhere() -> None:
+    given = {**GOOD, "OPENAI_API_KEY": "sk-1", "OPENAI_BASE_URL": "http://localhost:11434/v1/"}
+    made = settings_from({**given, "RHESIS_OPENAI_MODEL": "llama3"})
+    assert (made.openai_base_url, made.openai_model) == ("http://localhost:11434/v1", "llama3")
+    with pytest.raises(ConfigurationError, match="OPENAI_BASE_URL"):
+        settings_from({**given, "OPENAI_BASE_URL": "not an address"})

@@ -49,6 +49,7 @@ def test_outside_a_project_there_is_no_project_navigation() -> None:
         "metrics",
         "gates",
         "endpoints",
+        "models",
     ]
 
 

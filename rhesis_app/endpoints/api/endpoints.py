@@ -7,13 +7,13 @@ from uuid import UUID
 from flask import request
 from flask.views import MethodView
 
-from rhesis_app.endpoints import queries
 from rhesis_app.endpoints.actions import calls, edit
 from rhesis_app.endpoints.actions.calls import Invocation
 from rhesis_app.endpoints.actions.exchange import Exchange
 from rhesis_app.endpoints.actions.fields import Auth, EndpointChanges, NewEndpoint, Tools
-from rhesis_app.endpoints.queries import EndpointView
-from rhesis_app.endpoints.schemas import (
+from rhesis_app.endpoints.queries import endpoints as queries
+from rhesis_app.endpoints.queries.endpoints import EndpointView
+from rhesis_app.endpoints.schemas.endpoints import (
     EndpointChangesArguments,
     EndpointListArguments,
     InvocationArguments,

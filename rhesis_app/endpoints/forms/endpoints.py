@@ -15,7 +15,7 @@ from rhesis_app.endpoints.actions.fields import (
     Problems,
     problems_of,
 )
-from rhesis_app.endpoints.queries import EndpointView
+from rhesis_app.endpoints.queries.endpoints import EndpointView
 from rhesis_app.endpoints.rules import Preset, SuggestedEndpoint
 from rhesis_app.endpoints.rules.mappings import KEYS, OUTPUT
 from rhesis_app.kernel.errors import BadRequest, Invalid

@@ -1,0 +1,1 @@
+"""Endpoints and models over the API."""

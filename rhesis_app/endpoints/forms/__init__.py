@@ -1,0 +1,1 @@
+"""HTML forms of endpoints and models, parsed into the arguments of actions."""
