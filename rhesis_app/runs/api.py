@@ -5,7 +5,6 @@ from uuid import UUID
 
 from flask.views import MethodView
 
-from rhesis_app.endpoints.actions.fields import Tools
 from rhesis_app.insights.queries.decided_run import DecidedRun, view_decided_run
 from rhesis_app.kernel.paging import Page
 from rhesis_app.kernel.permissions import Permission
@@ -13,7 +12,7 @@ from rhesis_app.notifications.queries.background import JobView, view_job
 from rhesis_app.runs.actions.again import Rerun, Rescore, rerun_tests, rescore_answers
 from rhesis_app.runs.actions.again_many import RescoreMany, ask_for_rescores
 from rhesis_app.runs.actions.cancel import cancel_run
-from rhesis_app.runs.actions.check import Callout, check_run
+from rhesis_app.runs.actions.check import Callout, Ways, check_run
 from rhesis_app.runs.actions.review import NewReview, review_result, withdraw_review
 from rhesis_app.runs.actions.start import NewRun, start_run
 from rhesis_app.runs.queries.breakdown import BreakdownView, view_breakdown
@@ -68,9 +67,9 @@ def preflight(arguments: dict[str, Any]) -> CheckedRun:
     """Check a run before it is started: tests, metrics, what they need, the endpoint with one real call; and what it would take."""
     host, is_called = runtime(), arguments.pop("call")
     wanted = WantedRun(**{**arguments, "metric_ids": tuple(arguments["metric_ids"])})
-    tools = Tools(door=host.door, secrets=host.secrets)
+    ways = Ways(door=host.door, secrets=host.secrets, judges=host.judges)
     callout = Callout(callout_slot, release_connection) if is_called else None
-    return check_run(current_scope(), host.registry, tools, wanted, callout)
+    return check_run(current_scope(), host.registry, ways, wanted, callout)
 
 
 @blueprint.route("/test-runs")

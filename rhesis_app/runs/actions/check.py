@@ -1,4 +1,4 @@
-"""Checking a run before it is started, with one real call when that is wanted."""
+"""Checking a run before it is started, with one real call of the endpoint and of each judge when that is wanted."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from rhesis_app.endpoints.actions.calls import Invocation, invoke, prepare_invocation
 from rhesis_app.endpoints.actions.exchange import Exchange
 from rhesis_app.endpoints.actions.fields import Tools
+from rhesis_app.infra.crypto import SecretBox
+from rhesis_app.infra.llm.judges import Judges
 from rhesis_app.kernel.errors import TooMany
 from rhesis_app.kernel.permissions import Permission
+from rhesis_app.kernel.ports import HttpDoor
 from rhesis_app.kernel.registry import Registry
 from rhesis_app.kernel.scope import Scope
+from rhesis_app.runs.actions.check_models import ask_models, prepare_models
 from rhesis_app.runs.queries.checks import (
     Check,
     CheckedRun,
@@ -33,10 +37,19 @@ class Callout:
     release: Callable[[], None]
 
 
-def check_run(scope: Scope, registry: Registry, tools: Tools, wanted: WantedRun, callout: Callout | None) -> CheckedRun:
-    """Look at everything a run depends on; with `callout` the set's first test is sent to the endpoint once.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ways:
+    """The ways out: to endpoints and to models."""
 
-    Starts nothing and keeps nothing but the audit entry of the call. Raises NotFound, Forbidden.
+    door: HttpDoor
+    secrets: SecretBox
+    judges: Judges
+
+
+def check_run(scope: Scope, registry: Registry, ways: Ways, wanted: WantedRun, callout: Callout | None) -> CheckedRun:
+    """Look at everything a run depends on; with `callout` the set's first test is sent once, and each judge is asked.
+
+    Starts nothing and keeps nothing but the audit entries of the calls. Raises NotFound, Forbidden.
     """
     known = read_known(scope, registry, wanted)
     checks = checks_of(known, wanted)
@@ -48,22 +61,30 @@ def check_run(scope: Scope, registry: Registry, tools: Tools, wanted: WantedRun,
     if not scope.may(Permission.ENDPOINT_INVOKE, project=known.endpoint.project_id):
         skipped = Check(check="call", status="skipped", message="You may not call endpoints outside of runs.")
         return CheckedRun(checks=(*checks, skipped), estimate=estimate_of(known, wanted))
-    called, latency_ms = _call(scope, tools, known, known.first, callout)
+    called, models, latency_ms = _call(scope, ways, known, known.first, callout)
+    if models is not None:
+        checks = tuple(models if one.check == models.check else one for one in checks)
     return CheckedRun(checks=(*checks, called), estimate=estimate_of(known, wanted, latency_ms))
 
 
-def _call(scope: Scope, tools: Tools, known: Known, first: FirstTest, callout: Callout) -> tuple[Check, float | None]:
+def _call(
+    scope: Scope, ways: Ways, known: Known, first: FirstTest, callout: Callout
+) -> tuple[Check, Check | None, float | None]:
+    """(what became of the call, of asking the judges if there are any, how long the answer took)."""
     invocation = Invocation(
         input=first.prompt, messages=tuple(first.messages), context=tuple(first.context), metadata=first.metadata
     )
     try:
         with callout.slot():
-            prepared = prepare_invocation(scope, tools, known.endpoint.id)
+            with scope.atomic():
+                prepared = prepare_invocation(scope, Tools(door=ways.door, secrets=ways.secrets), known.endpoint.id)
+                asked = prepare_models(scope, ways.judges, known.found.project_id, known.found.metrics)
             callout.release()
-            exchange = invoke(tools.door, prepared, invocation)
+            exchange = invoke(ways.door, prepared, invocation)
+            models = ask_models(ways.judges, asked)
     except TooMany as busy:
-        return Check(check="call", status="skipped", message=busy.detail), None
-    return _told(exchange), exchange.latency_ms if exchange.error_code is None else None
+        return Check(check="call", status="skipped", message=busy.detail), None, None
+    return _told(exchange), models, exchange.latency_ms if exchange.error_code is None else None
 
 
 def _told(exchange: Exchange) -> Check:

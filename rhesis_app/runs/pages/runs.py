@@ -7,7 +7,6 @@ from uuid import UUID
 
 from flask import Blueprint, Response, request, url_for
 
-from rhesis_app.endpoints.actions.fields import Tools
 from rhesis_app.insights.queries.decided_run import with_gates
 from rhesis_app.insights.queries.gates import gates_column, gates_of
 from rhesis_app.kernel.errors import AppError
@@ -18,7 +17,7 @@ from rhesis_app.projects.queries import ProjectView, project_by_slug
 from rhesis_app.reports.queries import list_formats
 from rhesis_app.runs import forms
 from rhesis_app.runs.actions.cancel import cancel_run
-from rhesis_app.runs.actions.check import Callout, check_run
+from rhesis_app.runs.actions.check import Callout, Ways, check_run
 from rhesis_app.runs.actions.quick_check import start_quick_check
 from rhesis_app.runs.actions.start import start_run
 from rhesis_app.runs.queries.breakdown import judging_cost
@@ -85,10 +84,10 @@ def check(slug: str) -> Response:
     """The form of a new run again, with what checking it has found; the set's first test is really asked."""
     scope, host = current_scope(), runtime()
     project, form = project_by_slug(scope, slug), forms.run_form(request.form)
-    tools = Tools(door=host.door, secrets=host.secrets)
+    ways = Ways(door=host.door, secrets=host.secrets, judges=host.judges)
     callout = Callout(callout_slot, release_connection)
     try:
-        checked = check_run(scope, host.registry, tools, forms.wanted_run(form), callout)
+        checked = check_run(scope, host.registry, ways, forms.wanted_run(form), callout)
     except AppError as error:
         return _new_page(project, form, error)
     return _new_page(project, form, checked=checked)

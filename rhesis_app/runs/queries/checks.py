@@ -136,6 +136,10 @@ def estimate_of(known: Known, wanted: WantedRun, measured_ms: float | None = Non
     """Calls, seconds and cost. `measured_ms` is what one call took just now, for an endpoint without a past."""
     calls = known.found.test_count * wanted.trials
     notes = ["What the endpoint's own calls cost is not known here."]
+    if any(Need.JUDGE in one.needs for one in known.found.metrics):
+        notes.append(
+            "What judging costs is known when it is done: it depends on how much the answers and the judges say."
+        )
     turns = ceil(calls / known.endpoint.max_concurrency)
     at_once = f"at most {known.endpoint.max_concurrency} at a time"
     if known.latencies is not None:
@@ -214,7 +218,7 @@ def _models(metrics: Sequence[JudgingMetric]) -> Check:
     asking = list(dict.fromkeys(f"“{one.name}”" for one in metrics if Need.JUDGE in one.needs))
     if not asking:
         return Check(check="models", status="passed", message="No metric asks a model.")
-    sentence = f"{', '.join(asking)} {'asks' if len(asking) == 1 else 'ask'} a model; whether it answers is not looked at here."
+    sentence = f"{', '.join(asking)} {'asks' if len(asking) == 1 else 'ask'} a model; whether it answers was not tried."
     return Check(check="models", status="skipped", message=sentence)
 
 

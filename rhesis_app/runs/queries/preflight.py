@@ -49,7 +49,7 @@ class RunChoices:
 class JudgingMetric:
     """A metric that would judge; with a `requirement` only that requirement's tests. It applies to `applies_to` of `tests`.
 
-    `needs` is what it needs of a test and its answer, as the evaluators name it.
+    `needs` is what it needs of a test and its answer, as the evaluators name it; `model_id` its own model, if it has one.
     """
 
     id: UUID
@@ -60,6 +60,7 @@ class JudgingMetric:
     applies_to: int
     needs: tuple[str, ...]
     problem: str | None
+    model_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,6 +255,7 @@ def _judge(means: _Means, row: Any, part: _Part) -> JudgingMetric:
         applies_to=part.tests - lacking,
         needs=tuple(sorted(str(need) for need in needs)),
         problem=problem,
+        model_id=row.model_id,
     )
 
 

@@ -7,6 +7,8 @@ from uuid import uuid4
 
 import pytest
 
+from examples.scripted_model.server import ScriptedModel
+from rhesis_app.authoring.models import Metric
 from rhesis_app.projects.actions import create_project
 from rhesis_app.projects.queries import ProjectView
 from rhesis_app.runs.models import TestRun
@@ -16,6 +18,7 @@ from tests.factories import Given, RunPlan, make_run
 from tests.jobs.runs.world import World, make_world
 from tests.people import ApiClient, Person
 from tests.scripted_endpoint import Reply, ScriptedEndpoint, always, json_reply
+from tests.tiny_judge import TINY, offering_tiny
 
 TESTS = [("First?", "yes"), ("Second?", ""), ("Third?", "")]
 
@@ -161,3 +164,39 @@ def test_another_projects_metrics_do_not_judge(alice: Person) -> None:
         create_project(scope, "Third")
     checks = found(looked(alice, world, call=False, metric_ids=[str(other.metric_id)]))
     assert checks["metrics"][0] == "failed"
+
+
+def judged_world(alice: Person, url: str, model_url: str | None) -> World:
+    world = make_world(alice, url, TESTS)
+    with alice.scope() as scope, scope.atomic() as session:
+        metric = session.get(Metric, world.metric_id)
+        assert metric is not None
+        metric.evaluator_key, metric.params, metric.rule = TINY.key, {}, {"at_least": 1}
+    if model_url is not None:
+        new = {"project_id": str(world.project_id), "name": "Judge", "wire": "openai", "base_url": model_url}
+        assert alice.api.post("/models", {**new, "model_name": "scripted"}).status_code == 201
+    return world
+
+
+def test_a_judge_is_asked_whether_it_answers(alice: Person) -> None:
+    with offering_tiny(alice.host), ScriptedEndpoint(lambda _call: json_reply({"reply": "yes"})) as server:
+        with ScriptedModel() as model:
+            world = judged_world(alice, server.url, model.url)
+            answer = looked(alice, world)
+            assert found(answer)["models"] == ("passed", "“Judge” answers.")
+            assert len(model.calls) == 1
+            assert found(looked(alice, world, call=False))["models"][0] == "skipped"
+            assert len(model.calls) == 1
+            assert "What judging costs" in " ".join(answer["estimate"]["notes"])
+        with ScriptedModel(fault="error") as broken:
+            status, message = found(looked(alice, judged_world(alice, server.url, broken.url)))["models"]
+        assert status == "failed"
+        assert message.startswith("“Judge” does not answer. ")
+        assert "500" in message
+
+
+def test_a_metric_that_no_model_judges_for_cannot_judge(alice: Person) -> None:
+    with offering_tiny(alice.host), ScriptedEndpoint(lambda _call: json_reply({"reply": "yes"})) as server:
+        world = judged_world(alice, server.url, None)
+        status, message = found(looked(alice, world))["evaluators"]
+    assert (status, "no model is connected for judging" in message) == ("failed", True)

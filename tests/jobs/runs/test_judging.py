@@ -16,6 +16,7 @@ from rhesis_app.endpoints.actions.models import ModelChanges, NewModel, archive_
 from rhesis_app.kernel.errors import Invalid
 from rhesis_app.kernel.ports import Prices
 from rhesis_app.kernel.registry import Registry
+from rhesis_app.runs.actions.again import Rescore, rescore_answers
 from rhesis_app.runs.actions.drive import drive_run
 from rhesis_app.runs.actions.start import NewRun, start_run
 from tests.jobs.runs.world import World, make_world
@@ -371,3 +372,19 @@ def test_a_judge_costs_a_start_one_statement_and_a_slice_another(
             judged.drive(run_id)
     assert counts[1] - counts[0] == 1
     assert len([one for one in seen if "FROM model" in one]) == 1
+
+
+def test_stored_answers_are_judged_without_asking_the_endpoint(judged: Judged, endpoint: ScriptedEndpoint) -> None:
+    with ScriptedModel(key=KEY) as model:
+        judged.connect(model.url, key=KEY, prices=PRICES)
+        first = judged.run()
+        asked = len(endpoint.calls)
+        with judged.world.person.scope() as scope:
+            again = rescore_answers(scope, judged.registry, Rescore(run_id=first))
+        judged.drive(again)
+        assert len(model.calls) == 4
+        assert len(endpoint.calls) == asked == 2
+    before, after = judged.evaluations(first), judged.evaluations(again)
+    assert [one.verdict for one in after] == [one.verdict for one in before] == ["failed", "passed"]
+    assert [one.cost for one in after] == [one.cost for one in before]
+    assert judged.outcomes(again) == {"passed": 1, "failed": 1}
