@@ -11,12 +11,14 @@ from rhesis_app.auth import api as auth_api
 from rhesis_app.auth import pages as auth_pages
 from rhesis_app.auth.guard import register_guard
 from rhesis_app.authoring import jobs as imports_jobs
+from rhesis_app.authoring.api import attacks as attacks_api
 from rhesis_app.authoring.api import evaluators as evaluators_api
 from rhesis_app.authoring.api import imports as imports_api
 from rhesis_app.authoring.api import metrics as metrics_api
 from rhesis_app.authoring.api import requirements as requirements_api
 from rhesis_app.authoring.api import sets as test_sets_api
 from rhesis_app.authoring.api import tests as tests_api
+from rhesis_app.authoring.pages import attacks as attacks_pages
 from rhesis_app.authoring.pages import imports as imports_pages
 from rhesis_app.authoring.pages import metrics as metrics_pages
 from rhesis_app.authoring.pages import requirements as requirements_pages
@@ -86,6 +88,7 @@ PAGES: tuple[ModuleType, ...] = (
     models_pages,
     requirements_pages,
     metrics_pages,
+    attacks_pages,
     tests_pages,
     test_sets_pages,
     imports_pages,
@@ -108,6 +111,7 @@ APIS: tuple[ModuleType, ...] = (
     requirements_api,
     evaluators_api,
     metrics_api,
+    attacks_api,
     tests_api,
     test_sets_api,
     imports_api,

@@ -134,6 +134,19 @@ def demo(words: tuple[str, ...]) -> None:
     group.main(args=list(words), prog_name="rhesis-app demo", obj=lambda: _fit_host(running=True))
 
 
+@main.command(
+    context_settings={"ignore_unknown_options": True},
+    add_help_option=False,
+    short_help="Attack metrics that ask a model, for pipelines.",
+)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+def judge(words: tuple[str, ...]) -> None:
+    """Attack a metric's judge on a server; `judge --help` says more."""
+    from rhesis_app.authoring.cli import judge as group
+
+    group.main(args=list(words), prog_name="rhesis-app judge")
+
+
 @main.command()
 def openapi() -> None:
     """Print the API's OpenAPI document, as docs/openapi.json keeps it."""

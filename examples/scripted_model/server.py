@@ -16,6 +16,9 @@ LARGEST_BODY = 2 * 1024 * 1024
 _FENCED = re.compile(
     r'<data-(?P<mark>[0-9a-f]{16}) name="(?P<name>[^"\n]*)">\n(?P<text>.*?)\n</data-(?P=mark)>', re.DOTALL
 )
+_ORDER = re.compile(
+    r"(?:(?:your|the) verdict is|meets every criterion\. verdict:) ([\w. ]+?)\.?(?:[\n,)]|$)", re.IGNORECASE
+)
 _QUOTED = re.compile(r"[“\"]([^”\"\n]{2,80})[”\"]")
 _WORD = re.compile(r"\w+")
 _SHORTEST_WORD = 4
@@ -31,8 +34,8 @@ class Material:
 
     @property
     def answer(self) -> str:
-        """The answer to be judged; without fences the whole prompt."""
-        return self.parts.get("answer", self.outside if not self.parts else "")
+        """The answer to be judged; without fences everything that the prompt calls its material."""
+        return self.parts.get("answer", self.outside.rpartition("# Material")[2] if not self.parts else "")
 
 
 @dataclass(slots=True)
@@ -60,13 +63,26 @@ class Script:
 def judge(prompt: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     """An object of `schema` that follows what the prompt asks: how good is the answer that stands in its fences?
 
-    Instructions inside of fences are not followed. The share of what was wanted that the answer has decides: the phrases
+    Instructions inside of fences are not followed, and an order such as “your verdict is 5” is obeyed outside of them: it
+    is as good as the prompt. The share of what was wanted that the answer has decides: the phrases
     in quotes outside of the fences, and the longer words of the expected answer.
     """
     material = _read(prompt)
     share, reason = _preference(material) if "answer A" in material.parts else _share(material)
     made = {name: _value(name, kind, share, reason, material) for name, kind in schema.get("properties", {}).items()}
+    made |= _ordered(material, schema)
     return made or {"verdict": share >= 0.5, "reason": reason}
+
+
+def _ordered(material: Material, schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The verdict that the prompt orders outside of its fences, if it is one of the schema's."""
+    kind = schema.get("properties", {}).get("verdict", {})
+    for order in _ORDER.findall(material.outside):
+        if order in kind.get("enum", ()):
+            return {"verdict": order}
+        if kind.get("type") == "number" and order.replace(".", "", 1).isdigit():
+            return {"verdict": float(order)}
+    return {}
 
 
 def _read(prompt: str) -> Material:

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from rhesis_app.authoring.actions.attacks import ATTACK, AttackParts, attack_metric
 from rhesis_app.authoring.actions.imports import CONFIRM, confirm_import
 from rhesis_app.infra.runtime import Runtime
 from rhesis_app.infra.stopping import stop_on_sigterm
@@ -28,5 +29,23 @@ def confirm(host: Runtime, scope: Scope, ids: dict[str, str]) -> None:
     def work(scope: Scope, held: Held) -> None:
         with held.finishing(scope):
             confirm_import(scope, held.subject_id, tick=held.tick)
+
+    perform(host, scope, UUID(ids["job_id"]), work, stop_on_sigterm())
+
+
+@job(
+    ATTACK,
+    queue="jobs",
+    permissions=frozenset({Permission.PROJECT_READ, Permission.METRIC_READ}),
+    timeout_s=3600,
+    title="Attack suite",
+    cancel=Permission.METRIC_WRITE,
+)
+def attack(host: Runtime, scope: Scope, ids: dict[str, str]) -> None:
+    """Try to talk a metric's judge into a better verdict."""
+    parts = AttackParts(registry=host.registry, judges=host.judges)
+
+    def work(scope: Scope, held: Held) -> None:
+        attack_metric(scope, held, parts)
 
     perform(host, scope, UUID(ids["job_id"]), work, stop_on_sigterm())

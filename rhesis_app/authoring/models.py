@@ -1,10 +1,11 @@
 """Rows of authoring. Working rows are edited; versions are immutable and written by `freeze` alone."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -66,6 +67,42 @@ class MetricVersion(Identified, TenantOwned, Base):
     model: Mapped[Any] = mapped_column(JSONB(none_as_null=True), nullable=True, default=None)
     required: Mapped[bool]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class AttackSuite(Identified, TenantOwned, Base):
+    """How a judge, frozen as a metric's version, stood up to the attack suite; written when it was asked for and when it ended.
+
+    Without `outcomes` at the end, `control` says why attacks could prove nothing.
+    """
+
+    __tablename__ = "attack_suite"
+    __table_args__ = (
+        addressable(),
+        belongs_to("project_id", "project"),
+        belongs_to("metric_id", "metric"),
+        belongs_to("metric_version_id", "metric_version"),
+        belongs_to("job_id", "job"),
+        Index("ix_attack_suite_metric_id", "organization_id", "metric_id", "id"),
+        Index("ix_attack_suite_job_id", "organization_id", "job_id"),
+        CheckConstraint("(ended_at IS NULL) = (control IS NULL)", name="ended"),
+        CheckConstraint("(held IS NULL) = (outcomes IS NULL)", name="held"),
+    )
+    project_id: Mapped[UUID]
+    metric_id: Mapped[UUID]
+    metric_version_id: Mapped[UUID]
+    job_id: Mapped[UUID]
+    sample: Mapped[Json]
+    calls: Mapped[int]
+    planned: Mapped[int]
+    control: Mapped[Any] = mapped_column(JSONB(none_as_null=True), nullable=True)
+    outcomes: Mapped[Any] = mapped_column(JSONB(none_as_null=True), nullable=True)
+    held: Mapped[int | None]
+    model: Mapped[str | None]
+    tokens_in: Mapped[int | None]
+    tokens_out: Mapped[int | None]
+    cost: Mapped[Decimal | None] = mapped_column(Numeric)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    ended_at: Mapped[datetime | None]
 
 
 class RequirementMetric(TenantOwned, Base):

@@ -11,12 +11,24 @@ from typing import Any
 from rhesis_app.scoring.judges import JudgeUse, hearing
 from rhesis_app.scoring.outcome import Verdict
 from rhesis_app.scoring.rules import Rule, RuleError, decide, resolve_rule
-from rhesis_app.sdk import Evaluator, EvaluatorSpec, Judgement, JudgeUnavailableError, Need, Sample, Score, Tools
+from rhesis_app.sdk import (
+    Evaluator,
+    EvaluatorSpec,
+    JudgeAnswerError,
+    Judgement,
+    JudgeUnavailableError,
+    Need,
+    Sample,
+    Scale,
+    Score,
+    Tools,
+)
 from rhesis_app.sdk.params import ParamError, is_storable, parse, plain
 
 _MAX_REASON = 4_000
 _MAX_EVIDENCE = 32_000
 _MAX_MODEL = 200
+_UNFIT = "The metric's settings do not fit its evaluator"
 _LACKS = {
     Need.REFERENCE: "the test has no expected answer",
     Need.CONTEXT: "the answer came without retrieved context",
@@ -46,6 +58,7 @@ class PreparedMetric:
     spec: EvaluatorSpec | None = None
     evaluator: Evaluator | None = None
     rule: Rule | None = None
+    scale: Scale | None = None
     needs: frozenset[Need] = frozenset()
     tools: Tools | None = None
     failure: str = ""
@@ -91,14 +104,19 @@ def prepare(recipe: MetricRecipe, spec: EvaluatorSpec | None, tools: Tools | Non
         )
     try:
         params = parse(spec.params, recipe.params)
-        rule = resolve_rule(recipe.rule, spec)
-    except (ParamError, RuleError) as problem:
-        return PreparedMetric(recipe=recipe, failure=f"The metric's settings do not fit its evaluator: {problem}")
+    except ParamError as problem:
+        return PreparedMetric(recipe=recipe, failure=f"{_UNFIT}: {problem}")
     try:
+        scale = spec.scale_for(params)
+        rule = resolve_rule(recipe.rule, spec, scale)
         needs, evaluator = frozenset(spec.needs_for(params)), spec.build(params, tools or NoTools())
+    except RuleError as problem:
+        return PreparedMetric(recipe=recipe, failure=f"{_UNFIT}: {problem}")
     except Exception as raised:  # noqa: BLE001 - a plugin may raise anything, and it is data
         return PreparedMetric(recipe=recipe, failure=_named(spec, raised), evidence=_whereabouts(raised))
-    return PreparedMetric(recipe=recipe, spec=spec, evaluator=evaluator, rule=rule, needs=needs, tools=tools)
+    return PreparedMetric(
+        recipe=recipe, spec=spec, evaluator=evaluator, rule=rule, scale=scale, needs=needs, tools=tools
+    )
 
 
 def evaluate(
@@ -121,7 +139,7 @@ def evaluate(
             reason, evidence = _named(metric.spec, raised, heard.problem), _whereabouts(raised)
             outcome = EvaluationOutcome(verdict=Verdict.ERROR, reason=reason, evidence=evidence, required=required)
         else:
-            outcome = _judged(metric.spec, metric.rule, score, required=required)
+            outcome = _judged(metric, score)
     return replace(outcome, duration_ms=(clock() - started) * 1000, use=_storable(heard.total()))
 
 
@@ -135,13 +153,16 @@ def _storable(use: JudgeUse) -> JudgeUse:
     return replace(use, model=model, raw=tuple(clean_text(text, _MAX_EVIDENCE) for text in use.raw))
 
 
-def _judged(spec: EvaluatorSpec, rule: Rule, score: Any, *, required: bool) -> EvaluationOutcome:
-    problem = _score_problem(spec, score)
+def _judged(metric: PreparedMetric, score: Any) -> EvaluationOutcome:
+    required = metric.recipe.required
+    assert metric.scale is not None  # with a rule there is a scale
+    assert metric.rule is not None  # as `evaluate` has seen
+    problem = _score_problem(metric.scale, score)
     if problem:
-        reason = f"The evaluator {spec.key} broke its promise: {problem}."
+        reason = f"The evaluator {metric.recipe.evaluator} broke its promise: {problem}."
         return EvaluationOutcome(verdict=Verdict.ERROR, reason=clean_text(reason), required=required)
     return EvaluationOutcome(
-        verdict=decide(score, rule),
+        verdict=decide(score, metric.rule),
         score=None if score.value is None else float(score.value),
         label=score.label,
         reason=clean_text(score.reason),
@@ -150,12 +171,12 @@ def _judged(spec: EvaluatorSpec, rule: Rule, score: Any, *, required: bool) -> E
     )
 
 
-def _score_problem(spec: EvaluatorSpec, score: Any) -> str | None:
+def _score_problem(scale: Scale, score: Any) -> str | None:
     if not isinstance(score, Score):
         return f"it returned {type(score).__name__} instead of Score"
     if not isinstance(score.reason, str):
         return "its reason is not text"
-    return spec.scale.score_problem(score.value, score.label) if score.is_scored else None
+    return scale.score_problem(score.value, score.label) if score.is_scored else None
 
 
 def _named(spec: EvaluatorSpec, raised: Exception, problem: str = "") -> str:
@@ -165,6 +186,8 @@ def _named(spec: EvaluatorSpec, raised: Exception, problem: str = "") -> str:
             clean_text(problem)
             or "No model is connected for judging, or it did not answer: connect one in the project's models."
         )
+    if isinstance(raised, JudgeAnswerError):
+        return "The judge's answer is none that was asked for, so it is no score."
     return f"The evaluator {spec.key} failed ({type(raised).__name__})."
 
 

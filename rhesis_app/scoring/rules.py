@@ -69,10 +69,10 @@ def default_rule(scale: Scale) -> Rule:
     return AtLeast(middle) if scale.better == "higher" else AtMost(middle)
 
 
-def resolve_rule(rule: Mapping[str, Any] | None, spec: EvaluatorSpec) -> Rule:
+def resolve_rule(rule: Mapping[str, Any] | None, spec: EvaluatorSpec, scale: Scale) -> Rule:
     """The rule given, else the evaluator's default, else its scale's: what a metric stores. Raises RuleError."""
     chosen = spec.default_rule if rule is None else rule
-    return default_rule(spec.scale) if chosen is None else parse_rule(chosen, spec.scale)
+    return default_rule(scale) if chosen is None else parse_rule(chosen, scale)
 
 
 def decide(score: Score, rule: Rule) -> Verdict:

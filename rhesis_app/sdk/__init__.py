@@ -5,6 +5,7 @@ from rhesis_app.sdk.contracts import (
     EvaluatorSpec,
     ExporterSpec,
     ImporterSpec,
+    JudgeAnswerError,
     Judgement,
     JudgeUnavailableError,
     Need,
@@ -15,6 +16,7 @@ from rhesis_app.sdk.contracts import (
     Tools,
     Turn,
 )
+from rhesis_app.sdk.fences import Fences
 from rhesis_app.sdk.hookspecs import ENTRY_POINT_GROUP, hookimpl
 from rhesis_app.sdk.params import ParamError, param
 from rhesis_app.sdk.reports import (
@@ -38,10 +40,12 @@ __all__ = [
     "Evaluator",
     "EvaluatorSpec",
     "ExporterSpec",
+    "Fences",
     "GateFinding",
     "ImportProblem",
     "ImportedTest",
     "ImporterSpec",
+    "JudgeAnswerError",
     "JudgeUnavailableError",
     "Judgement",
     "Labels",

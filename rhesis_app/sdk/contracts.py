@@ -142,6 +142,10 @@ class JudgeUnavailableError(Exception):
     """No model is connected for judging, or it did not answer."""
 
 
+class JudgeAnswerError(Exception):
+    """A model answered, and its answer is none that was asked for; an evaluator raises it instead of scoring."""
+
+
 class Tools(Protocol):
     """What the host lends an evaluator."""
 
@@ -161,9 +165,10 @@ class NoParams:
 class EvaluatorSpec:
     """One evaluator on offer: data that can be listed, stored and drawn, and a function that builds it.
 
-    `key` is "<plugin>.<name>". `params` is a dataclass whose fields are made by `param(…)`. `needs` may depend on the
-    params. `default_rule` is used when a metric names no rule. `example` are params for a trial when some have no
-    default. `revision` rises when the same input may yield another score.
+    `key` is "<plugin>.<name>". `params` is a dataclass whose fields are made by `param(…)`. `needs` and `scale` may
+    depend on the params; a scale keeps its kind, because the form asks for the rule of that kind. `default_rule` is used
+    when a metric names no rule. `example` are params for a trial when some have no default. `revision` rises when the
+    same input may yield another score.
     """
 
     key: str
@@ -171,7 +176,7 @@ class EvaluatorSpec:
     summary: str
     params: type[Any]
     build: Callable[[Any, Tools], Evaluator]
-    scale: Scale
+    scale: Scale | Callable[[Any], Scale]
     needs: frozenset[Need] | Callable[[Any], frozenset[Need]] = frozenset()
     default_rule: Mapping[str, Any] | None = None
     deterministic: bool = True
@@ -181,6 +186,15 @@ class EvaluatorSpec:
     def needs_for(self, params: Any, /) -> frozenset[Need]:
         """The needs of this evaluator when configured with `params`, an instance of its params class."""
         return self.needs(params) if callable(self.needs) else self.needs
+
+    def scale_for(self, params: Any, /) -> Scale:
+        """The scale of this evaluator when configured with `params`, an instance of its params class."""
+        return self.scale(params) if callable(self.scale) else self.scale
+
+    @property
+    def has_fixed_scale(self) -> bool:
+        """Whether the scale is the same for all params."""
+        return not callable(self.scale)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -92,14 +92,6 @@ def _key_problems(offers: Offers, name: str) -> Iterable[str]:
 
 
 def _evaluator_problems(spec: EvaluatorSpec) -> Iterable[str]:
-    if not isinstance(spec.scale, Binary | Range | Labels):
-        yield "scale must be Binary(), Range(…) or Labels(…)."
-        return
-    open_ended = isinstance(spec.scale, Range) and (spec.scale.low is None or spec.scale.high is None)
-    if spec.default_rule is not None and (problem := spec.scale.rule_problem(spec.default_rule)):
-        yield f"default_rule: {problem}"
-    if spec.default_rule is None and open_ended:
-        yield "a range without an end needs a default_rule."
     if not isinstance(spec.revision, int) or spec.revision < 1:
         yield "revision must be 1 or more."
     try:
@@ -121,6 +113,18 @@ def _configured_problems(spec: EvaluatorSpec) -> Iterable[str]:
     needs: object = _quietly(lambda: spec.needs_for(params))
     if not isinstance(needs, frozenset) or not all(isinstance(need, Need) for need in needs):
         yield "needs must be a frozenset of Need, or a function of the params that returns one."
+    yield from _scale_problems(spec, _quietly(lambda: spec.scale_for(params)))
+
+
+def _scale_problems(spec: EvaluatorSpec, scale: object) -> Iterable[str]:
+    if not isinstance(scale, Binary | Range | Labels):
+        yield "scale must be Binary(), Range(…) or Labels(…), or a function of the params that returns one."
+        return
+    open_ended = isinstance(scale, Range) and (scale.low is None or scale.high is None)
+    if spec.default_rule is not None and (problem := scale.rule_problem(spec.default_rule)):
+        yield f"default_rule: {problem}"
+    if spec.default_rule is None and open_ended:
+        yield "a range without an end needs a default_rule."
 
 
 def _quietly(call: Callable[[], object]) -> object:

@@ -1,7 +1,7 @@
 """What the conformance kit tries on an evaluator: each trial yields None or a problem."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -10,14 +10,15 @@ from typing import Any
 from rhesis_app.sdk.contracts import (
     Evaluator,
     EvaluatorSpec,
-    Judgement,
     Need,
     Sample,
     Score,
     ToolCall,
     Turn,
 )
+from rhesis_app.sdk.judge_trials import ScriptedTools, judge_trials
 from rhesis_app.sdk.params import ParamError, json_schema, parse, to_mapping
+from rhesis_app.sdk.scales import Scale
 
 Finding = str | None
 
@@ -56,44 +57,24 @@ _WITHOUT: dict[Need, dict[str, Any]] = {
 }
 
 
-class _KitTools:
-    """Lends a judge that gives the smallest answer its schema allows, so that a trial needs no model."""
-
-    def judge(self, prompt: str, schema: Mapping[str, Any]) -> Judgement:  # noqa: ARG002 - the protocol's signature
-        return Judgement(answer=smallest(schema), model="conformance-kit")
-
-    def setting(self, name: str) -> str | None:  # noqa: ARG002 - the protocol's signature
-        return None
-
-
-def smallest(schema: Mapping[str, Any]) -> Any:
-    """A small value that fits an ordinary JSON Schema: first choice, lower bound, empty text, every property."""
-    if schema.get("enum"):
-        return schema["enum"][0]
-    kind = schema.get("type", "object")
-    if kind == "object":
-        return {name: smallest(inner) for name, inner in schema.get("properties", {}).items()}
-    plain = {"number": schema.get("minimum", 0), "integer": schema.get("minimum", 0), "boolean": False, "array": []}
-    return plain.get(kind, "")
-
-
 def evaluator_trials(spec: EvaluatorSpec) -> Iterator[Finding]:
     """Params first, then the evaluator they build, on every kind of sample."""
     params = parse(spec.params, spec.example)
     yield _round_trip(spec, params)
     yield _unknown_refused(spec)
     try:
-        evaluator = spec.build(params, _KitTools())
+        evaluator = spec.build(params, ScriptedTools())
     except Exception as failure:  # noqa: BLE001 - a plugin may raise anything, and hears of it
         yield f"build raised {failure!r}."
         return
-    needs = spec.needs_for(params)
+    needs, scale = spec.needs_for(params), spec.scale_for(params)
     for name, sample in _samples():
-        yield from (f"on {name}: {problem}" if problem else None for problem in _try(spec, evaluator, sample))
+        yield from (f"on {name}: {problem}" if problem else None for problem in _try(spec, scale, evaluator, sample))
     for need in sorted(needs - {Need.JUDGE}):
         yield _unmet(evaluator, need)
-    problem = _outside(spec, _called(evaluator, Sample(prompt="", output="")))
+    problem = _outside(scale, _called(evaluator, Sample(prompt="", output="")))
     yield f"on a sample with nothing but empty texts: {problem}" if problem else None
+    yield from judge_trials(spec, params, _BASE)
     if spec.deterministic:
         yield _threads_agree(evaluator)
 
@@ -125,10 +106,10 @@ def _samples() -> Iterator[tuple[str, Sample]]:
     yield "a latency of zero", replace(_BASE, latency_ms=0.0)
 
 
-def _try(spec: EvaluatorSpec, evaluator: Evaluator, sample: Sample) -> Iterator[Finding]:
+def _try(spec: EvaluatorSpec, scale: Scale, evaluator: Evaluator, sample: Sample) -> Iterator[Finding]:
     before = repr(sample)
     answer = _called(evaluator, sample)
-    yield _outside(spec, answer)
+    yield _outside(scale, answer)
     yield None if repr(sample) == before else "it changes the sample."
     if spec.deterministic:
         yield None if _called(evaluator, sample) == answer else "it answers differently the second time."
@@ -142,14 +123,14 @@ def _called(evaluator: Evaluator, sample: Sample) -> Any:
         return f"it raised {failure!r}"[:300]
 
 
-def _outside(spec: EvaluatorSpec, answer: Any) -> Finding:
+def _outside(scale: Scale, answer: Any) -> Finding:
     if isinstance(answer, str):
         return f"{answer}."
     if not isinstance(answer, Score):
         return f"it returned {type(answer).__name__} instead of Score."
     if not answer.is_scored:
         return None if answer.reason else "it is unscored without a reason."
-    problem = spec.scale.score_problem(answer.value, answer.label)
+    problem = scale.score_problem(answer.value, answer.label)
     return f"{problem}." if problem else None
 
 

@@ -158,13 +158,15 @@ def short_json(value: Any) -> str:
 
 
 def field_text(value: Any, kind: str) -> str:
-    """What a form field of a parameter shows: lists one a line, JSON indented, None empty; text stays."""
+    """What a form field of a parameter shows: lists one a line, JSON indented, None empty, 5.0 as 5; text stays."""
     if value is None:
         return ""
     if isinstance(value, str):
         return value
     if kind == "list":
         return "\n".join(str(item) for item in value)
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
     return pretty_json(value) if kind == "json" else str(value)
 
 

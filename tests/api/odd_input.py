@@ -154,10 +154,23 @@ _SENSIBLE: dict[str, Any] = {
     "metadata": {},
 }
 
+_JUDGE = {"evaluator": "judge.binary", "params": {"criteria": "yes"}, "rule": None}
+_SAMPLE = {"output": _TEXT, "prompt": _TEXT, "expected": _TEXT, "context": [_TEXT]}
+
 # bodies that the document alone does not give away
 _OWN: dict[str, dict[str, Any]] = {
     "/gates": {"project_id": "", "name": _TEXT, "rule": {"kind": "pass_rate", "at_least": 0.9}},
     "/gates/{gate_id}": {"name": _TEXT, "rule": {"kind": "error_rate", "at_most": 0.1}},
+    "/metrics": {"project_id": "", "name": _TEXT, **_JUDGE, "model_id": "", "required": True, "description": _TEXT},
+    "/metrics/{metric_id}": {"name": _TEXT, **_JUDGE, "model_id": "", "required": True},
+    "/metrics/{metric_id}/attacks": {"sample": _SAMPLE},
+    "/metrics/try": {
+        "project_id": "",
+        "evaluator": "text.contains",
+        "params": {"text": "yes"},
+        "rule": None,
+        "sample": {**_SAMPLE, "latency_ms": 1.0},
+    },
     "/reports": {"run_id": "", "exporter": "csv.results"},
     "/test-results/{result_id}/reviews": {"verdict": "failed", "comment": _TEXT},
 }

@@ -86,6 +86,9 @@ def everything_of(charlie: Person) -> Theirs:
     gate = charlie.api.post("/gates", {"project_id": str(world.project_id), "name": CANARY, "rule": rule}).json
     reviewed = charlie.api.post(f"/test-results/{result}/reviews", {"verdict": "passed", "comment": CANARY}).json
     model = charlie.api.post("/models", {"project_id": str(world.project_id), "name": CANARY, **MODEL}).json
+    judge = {"evaluator": "judge.binary", "params": {"criteria": CANARY}, "model_id": model["id"], "name": CANARY}
+    metric = charlie.api.post("/metrics", {"project_id": str(world.project_id), **judge}).json["id"]
+    suite = charlie.api.post(f"/metrics/{metric}/attacks", {}).json["id"]
     report = charlie.api.post("/reports", {"run_id": str(run_id), "exporter": "html.run"}).json
     charlie.api.post(f"/test-runs/{run_id}/analysis")
     do_jobs(charlie)
@@ -95,8 +98,9 @@ def everything_of(charlie: Person) -> Theirs:
             "slug": slug,
             "project_id": world.project_id,
             "endpoint_id": world.endpoint_id,
-            "metric_id": world.metric_id,
+            "metric_id": metric,
             "model_id": model["id"],
+            "suite_id": suite,
             "requirement_id": requirement,
             "test_id": test.id,
             "test_set_id": world.test_set_id,
@@ -238,6 +242,7 @@ def test_a_viewer_changes_nothing(app: Flask, alice: Person, bob: Person, superu
         "endpoint_id": world.endpoint_id,
         "metric_id": world.metric_id,
         "model_id": new_id(),
+        "suite_id": new_id(),
         "requirement_id": new_id(),
         "test_id": world.ask("SELECT id FROM test")[0].id,
         "test_set_id": world.test_set_id,

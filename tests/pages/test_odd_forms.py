@@ -12,6 +12,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from rhesis_app.infra.llm import LlmClient
 from tests.auth.test_isolation import NOT_ROWS, Theirs, everything_of
 from tests.pages.forms_in import Form, forms_in
 from tests.people import Person
@@ -46,7 +47,7 @@ FILES = (
 ADDRESSES = ("%00", "9" * 30, "-1", "..%2f..", "%C3%A9", "x" * 2000)
 # pages that show another form with an argument
 VARIANTS = {
-    "metrics.new": ("?evaluator=text.similarity", "?evaluator=text.regex"),
+    "metrics.new": ("?evaluator=text.similarity", "?evaluator=text.regex", "?evaluator=judge.labels"),
     "endpoints.new": ("?preset=openai-chat",),
     "models.new": ("?preset=anthropic",),
 }
@@ -137,6 +138,9 @@ def test_no_form_is_an_error_of_ours(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(app.config, "PROPAGATE_EXCEPTIONS", False)
+    # nothing answers where Charlie's model is said to be: there is no use in waiting before it is asked again
+    hasty = LlmClient(charlie.host.door, sleep=lambda _seconds: None)
+    monkeypatch.setattr(charlie.host, "models", hasty)
     caplog.set_level(logging.INFO)
     wrong, tried = [], 0
     forms = all_forms(app, charlie, mine)

@@ -17,6 +17,7 @@ from rhesis_app.sdk import (
     ImporterSpec,
     ImportProblem,
     Judgement,
+    JudgeUnavailableError,
     Labels,
     Need,
     NoParams,
@@ -80,6 +81,61 @@ def test_a_judge_is_lent_to_those_that_need_one() -> None:
 
     names = Labels(("good", "bad"), ("good",))
     assert checked(Score.yes, build=build, scale=names, needs=frozenset({Need.JUDGE})).trials > 50
+
+
+VERDICT = {"type": "object", "properties": {"verdict": {"enum": ["no", "yes"]}}}
+
+
+def judge_with(ask: Callable[[Tools], bool]) -> dict[str, Any]:
+    return {"build": lambda _params, tools: lambda _sample: Score.of(ask(tools)), "needs": frozenset({Need.JUDGE})}
+
+
+def asks(tools: Tools, *, prompt: str = "Is it good?", schema: Any = None) -> Any:
+    return tools.judge(prompt, VERDICT if schema is None else schema).answer
+
+
+def swallows(tools: Tools) -> bool:
+    try:
+        return bool(asks(tools)["verdict"] == "yes")
+    except JudgeUnavailableError:
+        return False
+
+
+def hides(tools: Tools) -> bool:
+    try:
+        return bool(asks(tools)["verdict"] == "yes")
+    except JudgeUnavailableError as away:
+        raise RuntimeError from away
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (judge_with(swallows), "while the judge is away"),
+        (judge_with(hides), "let JudgeUnavailableError through"),
+        (judge_with(lambda tools: asks(tools).get("verdict") == "yes"), "empty answer becomes a score"),
+        (judge_with(lambda tools: asks(tools, prompt=" ")["verdict"] == "yes"), "empty prompt"),
+        (judge_with(lambda tools: asks(tools, schema={"enum": [{}]}) == {}), "no JSON Schema"),
+        (judge_with(lambda tools: asks(tools)["verdict"] == "yes") | {"needs": frozenset()}, "declare Need.JUDGE"),
+        (judge_with(lambda tools: asks(tools)["verdict"] == "yes") | {"scale": Labels(("a",), ("a",))}, "none of a"),
+    ],
+)
+def test_a_judge_that_breaks_a_promise_is_named(more: dict[str, Any], says: str) -> None:
+    assert says in problems_of(lambda: checked(Score.yes, **more))
+
+
+def test_a_judge_that_keeps_them_conforms() -> None:
+    assert checked(Score.yes, **judge_with(lambda tools: asks(tools)["verdict"] == "yes"))
+
+
+def test_a_scale_may_follow_the_params() -> None:
+    @dataclass(frozen=True)
+    class UpTo:
+        most: float = param(7.0, help="The most.")
+
+    follows = {"params": UpTo, "scale": lambda params: Range(0, params.most)}
+    assert checked(lambda _: Score.number(7), **follows)
+    assert "outside 0 to 7" in problems_of(lambda: checked(lambda _: Score.number(8), **follows))
 
 
 def bad_index(sample: Sample) -> Score:

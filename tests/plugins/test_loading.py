@@ -138,6 +138,11 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "a rule off the scale": (one_with(default_rule={"at_least": 3}), "default_rule"),
     "an open range without a rule": (one_with(scale=Range(high=None)), "default_rule"),
     "no scale": (one_with(scale="binary"), "scale"),
+    "a scale that cannot be said": (one_with(scale=lambda params: params.missing), "scale"),
+    "a rule off a scale that follows": (
+        one_with(scale=lambda _: Range(), default_rule={"at_least": 3}),
+        "default_rule",
+    ),
     "needs that are texts": (one_with(needs=frozenset({"reference"})), "needs"),
     "a revision of zero": (one_with(revision=0), "revision"),
 }

@@ -25,6 +25,7 @@ from rhesis_app.authoring.schemas.metrics import (
 )
 from rhesis_app.kernel.paging import Page
 from rhesis_app.kernel.permissions import Permission
+from rhesis_app.runs.queries.stored_samples import stored_sample
 from rhesis_app.web.access import needs
 from rhesis_app.web.openapi import Answer, ApiBlueprint
 from rhesis_app.web.paging import page_request
@@ -65,13 +66,20 @@ class Metrics(MethodView):
 @blueprint.arguments(TrialArguments)
 @blueprint.answers(200, TrialView)
 def try_it(arguments: dict[str, Any]) -> TrialView:
-    """Score one exchange with settings that need not be saved; nothing is stored."""
-    sample = arguments.pop("sample")
-    exchange = TriedExchange(**{**sample, "context": tuple(sample["context"])})
+    """Score one exchange, sent or stored, with settings that need not be saved. A judge is really asked; nothing is stored."""
+    exchange = _exchange(arguments.pop("sample"), arguments["project_id"])
     trial = prepare_trial(current_scope(), runtime().registry, runtime().judges, MetricDraft(**arguments), exchange)
     release_connection()  # a plugin may take its time, and a model takes it
     with callout_slot() if trial.asks_a_model else nullcontext():
         return score_trial(trial)
+
+
+def _exchange(sample: dict[str, Any], project_id: UUID) -> TriedExchange:
+    """The exchange that was sent; with a `result_id` the stored one."""
+    result_id = sample.pop("result_id")
+    if result_id is not None:
+        return TriedExchange.of(stored_sample(current_scope(), result_id, project_id=project_id))
+    return TriedExchange(**{**sample, "context": tuple(sample["context"])})
 
 
 @blueprint.route("/<uuid:metric_id>")

@@ -11,21 +11,34 @@ from werkzeug.datastructures import MultiDict
 from rhesis_app.authoring.actions.metrics import Keep, MetricChanges, NewMetric
 from rhesis_app.authoring.queries.metric_trials import MetricDraft, TriedExchange
 from rhesis_app.authoring.queries.metrics import MetricView
-from rhesis_app.authoring.rules.metrics import usual_rule
+from rhesis_app.authoring.rules.metrics import usual_rule, usual_scale
 from rhesis_app.kernel.errors import Invalid
-from rhesis_app.sdk import Binary, EvaluatorSpec, Labels
+from rhesis_app.sdk import Binary, EvaluatorSpec, Labels, Sample
 from rhesis_app.sdk.params import fields_of, read_form
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleForm:
-    """The exchange to try the metric on, as typed."""
+    """The exchange to try the metric on, as typed; `result_id` is the stored result that it was taken from."""
 
     prompt: str = ""
     expected: str = ""
     output: str = ""
     context: str = ""
     latency_ms: str = ""
+    result_id: str = ""
+
+    @classmethod
+    def of(cls, result_id: UUID, sample: Sample) -> "SampleForm":
+        """A stored result, as if it had been typed."""
+        return cls(
+            prompt=sample.prompt,
+            expected=sample.reference or "",
+            output=sample.output,
+            context="\n".join(" ".join(passage.split()) for passage in sample.context),
+            latency_ms="" if sample.latency_ms is None else f"{sample.latency_ms:g}",
+            result_id=str(result_id),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +62,9 @@ class MetricForm:
 
 
 def blank_form(spec: EvaluatorSpec) -> MetricForm:
-    """The form of a new metric, with the evaluator's title and defaults."""
+    """The form of a new metric, with the evaluator's title and defaults; labels of its own are not named yet."""
+    if _names_labels(spec):
+        return MetricForm(name=spec.title)
     return MetricForm(name=spec.title, **_rule_fields(usual_rule(spec)))
 
 
@@ -70,7 +85,7 @@ def metric_form(spec: EvaluatorSpec, form: MultiDict[str, str]) -> MetricForm:
     """What was typed; boxes that are not ticked are not sent."""
     typed = {param.name: form.get(f"params.{param.name}", "") for param in fields_of(spec.params)}
     comparison = "at_most" if form.get("rule.comparison") == "at_most" else "at_least"
-    bound, labels = form.get("rule.bound", ""), tuple(form.getlist("rule.labels"))
+    bound, labels = form.get("rule.bound", ""), _labels(spec, form)
     return MetricForm(
         name=form.get("name", ""),
         description=form.get("description", ""),
@@ -86,7 +101,7 @@ def metric_form(spec: EvaluatorSpec, form: MultiDict[str, str]) -> MetricForm:
     )
 
 
-_SAMPLE_FIELDS = ("prompt", "expected", "output", "context", "latency_ms")
+_SAMPLE_FIELDS = ("prompt", "expected", "output", "context", "latency_ms", "result_id")
 
 
 def new_metric(project_id: UUID, spec: EvaluatorSpec, form: MetricForm) -> NewMetric:
@@ -108,7 +123,7 @@ def metric_changes(spec: EvaluatorSpec, form: MetricForm) -> MetricChanges:
     return MetricChanges(
         name=form.name,
         params=_params(spec, form),
-        rule=Keep.KEEP if form.rule is None else form.rule,
+        rule=Keep.KEEP if _draws_no_rule(spec) else form.rule,
         model_id=_model_id(form),
         required=form.required,
         description=form.description,
@@ -117,21 +132,30 @@ def metric_changes(spec: EvaluatorSpec, form: MetricForm) -> MetricChanges:
 
 def metric_draft(project_id: UUID, spec: EvaluatorSpec, form: MetricForm, stored: MetricView | None) -> MetricDraft:
     """The form as something to try, with the stored rule where the form draws none."""
-    rule = stored.rule if form.rule is None and stored is not None else form.rule
+    rule = stored.rule if _draws_no_rule(spec) and stored is not None else form.rule
     return MetricDraft(
         project_id=project_id, evaluator=spec.key, params=_params(spec, form), rule=rule, model_id=_model_id(form)
     )
 
 
-def tried_exchange(form: SampleForm) -> TriedExchange:
-    """The exchange to score; an empty field is not known."""
+def tried_exchange(form: SampleForm, stored: Sample | None = None) -> TriedExchange:
+    """The exchange to score; an empty field is not known. What no field shows is the stored result's, if it is one."""
     return TriedExchange(
         prompt=form.prompt,
         output=form.output,
         expected=form.expected or None,
         context=tuple(line.strip() for line in form.context.splitlines() if line.strip()),
         latency_ms=_number(form.latency_ms),
+        beside=stored,
     )
+
+
+def id_in(text: str) -> UUID | None:
+    """The id that was sent, or None."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 def _model_id(form: MetricForm) -> UUID | None:
@@ -149,12 +173,27 @@ def _params(spec: EvaluatorSpec, form: MetricForm) -> dict[str, Any]:
 
 
 def _rule(spec: EvaluatorSpec, comparison: str, bound: str, labels: tuple[str, ...]) -> dict[str, Any] | None:
-    if isinstance(spec.scale, Binary):
+    if _draws_no_rule(spec) or (_names_labels(spec) and not labels):
         return None
-    if isinstance(spec.scale, Labels):
+    if isinstance(usual_scale(spec), Labels):
         return {"labels": list(labels)}
     number = _number(bound)
     return {comparison: bound if number is None else number}
+
+
+def _draws_no_rule(spec: EvaluatorSpec) -> bool:
+    return isinstance(usual_scale(spec), Binary)
+
+
+def _names_labels(spec: EvaluatorSpec) -> bool:
+    """Whether the labels are among the settings, so that the form cannot offer them as boxes."""
+    return not spec.has_fixed_scale and isinstance(usual_scale(spec), Labels)
+
+
+def _labels(spec: EvaluatorSpec, form: MultiDict[str, str]) -> tuple[str, ...]:
+    sent = form.getlist("rule.labels")
+    lines = "\n".join(sent).splitlines() if _names_labels(spec) else sent
+    return tuple(line.strip() for line in lines if line.strip())
 
 
 def _rule_fields(rule: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,17 +1,26 @@
 """The page with a metric's form and, beside it, the box where it is tried."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from flask import Response, url_for
 
 from rhesis_app.authoring.forms.metrics import MetricForm
 from rhesis_app.authoring.queries.metric_trials import TrialView
 from rhesis_app.authoring.queries.metrics import MetricView
-from rhesis_app.authoring.rules.metrics import describe_scale, in_words, rule_in_words, usual_needs, usual_rule
+from rhesis_app.authoring.rules.metrics import (
+    describe_scale,
+    in_words,
+    rule_in_words,
+    usual_needs,
+    usual_rule,
+    usual_scale,
+)
 from rhesis_app.endpoints.queries.models import list_model_choices
 from rhesis_app.kernel.errors import AppError
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.projects.queries import ProjectView
+from rhesis_app.runs.queries.stored_samples import list_sample_choices
 from rhesis_app.sdk import EvaluatorSpec, Need
 from rhesis_app.sdk.params import fields_of
 from rhesis_app.web.pages import render_page
@@ -36,7 +45,8 @@ def form_page(
     spec, metric, slug = page.spec, page.metric, page.project.slug
     needs = metric.needs if metric else usual_needs(spec)
     here = {"slug": slug, "metric_id": metric.id} if metric else {"slug": slug}
-    errors = _drawn(error, describe_scale(spec.scale)["kind"])
+    scale = usual_scale(spec)
+    errors = _drawn(error, describe_scale(scale)["kind"])
     return render_page(
         "metrics/form.html",
         section="metrics",
@@ -45,13 +55,14 @@ def form_page(
         metric=metric,
         evaluator=spec,
         fields=fields_of(spec.params),
-        scale=describe_scale(spec.scale),
-        scale_words=str(spec.scale),
-        label_choices=[(name, name, "") for name in getattr(spec.scale, "names", ())],
+        scale=describe_scale(scale),
+        scale_words=str(scale) if spec.has_fixed_scale else "On the scale that is set above.",
+        label_choices=[(name, name, "") for name in getattr(scale, "names", ())] if spec.has_fixed_scale else (),
         needs=needs,
         needs_in_words=in_words(needs),
-        passes_when=rule_in_words(metric.rule if metric else usual_rule(spec), spec.scale),
+        passes_when=rule_in_words(metric.rule if metric else usual_rule(spec), scale),
         model_choices=_model_choices(page) if Need.JUDGE in needs else (),
+        stored_choices=_stored_choices(page.project.id),
         form=page.form,
         errors=errors,
         message=error.detail if error else "",
@@ -72,6 +83,12 @@ def _model_choices(page: MetricPage) -> list[tuple[str, str]]:
     if metric is not None and metric.model_id is not None:
         offered.setdefault(str(metric.model_id), f"{metric.model}, archived")
     return [("", f"The project's default ({default})"), *offered.items()]
+
+
+def _stored_choices(project_id: UUID) -> list[tuple[str, str]]:
+    """The latest answers to try it on."""
+    choices = list_sample_choices(current_scope(), project_id)
+    return [("", "none: texts of your own"), *((str(choice.result_id), choice.title) for choice in choices)]
 
 
 def _drawn(error: AppError | None, kind: str) -> dict[str, list[str]]:

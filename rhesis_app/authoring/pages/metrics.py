@@ -1,6 +1,7 @@
 """Pages of metrics."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -11,11 +12,14 @@ from rhesis_app.authoring.forms import metrics as forms
 from rhesis_app.authoring.pages.metric_form import MetricPage, form_page
 from rhesis_app.authoring.queries import metric_trials
 from rhesis_app.authoring.queries import metrics as queries
+from rhesis_app.authoring.queries.attacks import latest_attack_suite
 from rhesis_app.authoring.queries.evaluators import group_evaluators
 from rhesis_app.authoring.rules.metrics import spec_of
 from rhesis_app.kernel.errors import AppError, Conflict, NotFound
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.projects.queries import ProjectView, project_by_slug
+from rhesis_app.runs.queries.stored_samples import stored_sample
+from rhesis_app.sdk import Need
 from rhesis_app.sdk.params import fields_of
 from rhesis_app.web.access import needs
 from rhesis_app.web.htmx import go_to
@@ -47,9 +51,9 @@ def new(slug: str) -> Response:
     project, registry = project_by_slug(current_scope(), slug), runtime().registry
     key = request.args.get("evaluator", "")
     if not key:
-        return _page("choose", project, groups=group_evaluators(registry))
+        return _page("choose", project, groups=group_evaluators(registry), **_tried_on(project))
     spec = spec_of(registry, key)
-    return form_page(MetricPage(project=project, spec=spec, form=forms.blank_form(spec)))
+    return form_page(MetricPage(project=project, spec=spec, form=_on_stored(project, forms.blank_form(spec))))
 
 
 @blueprint.post("/p/<slug>/metrics")
@@ -70,17 +74,13 @@ def create(slug: str) -> Response:
 @needs(Permission.METRIC_WRITE)
 def try_metric(slug: str) -> Response:
     """Score one exchange with what stands in the form, of a new metric or of changes to one; nothing is stored."""
-    page = _sent(project_by_slug(current_scope(), slug), _uuid(request.form.get("metric_id", "")))
-    exchange = forms.tried_exchange(page.form.sample)
+    page = _sent(project_by_slug(current_scope(), slug), forms.id_in(request.form.get("metric_id", "")))
     try:
-        draft = forms.metric_draft(page.project.id, page.spec, page.form, page.metric)
-        prepared = metric_trials.prepare_trial(current_scope(), runtime().registry, runtime().judges, draft, exchange)
-        release_connection()  # a plugin may take its time, and a model takes it
-        with callout_slot() if prepared.asks_a_model else nullcontext():
-            trial = metric_trials.score_trial(prepared)
+        if request.form.get("load"):
+            return form_page(replace(page, form=_on_stored(page.project, page.form)))
+        return form_page(page, trial=_tried(page), is_trial=True)
     except AppError as error:
         return form_page(page, error=error, is_trial=True)
-    return form_page(page, trial=trial, is_trial=True)
 
 
 @blueprint.get("/p/<slug>/metrics/<uuid:metric_id>")
@@ -93,7 +93,8 @@ def show(slug: str, metric_id: UUID) -> Response:
     spec = registry.evaluators.get(view.evaluator)
     fields = fields_of(spec.params) if spec else ()
     requirements = queries.list_judged_requirements(scope, metric_id)
-    return _page("show", project, metric=view, fields=fields, requirements=requirements)
+    attacked = latest_attack_suite(scope, metric_id) if Need.JUDGE in view.needs else None
+    return _page("show", project, metric=view, fields=fields, requirements=requirements, attacked=attacked)
 
 
 @blueprint.get("/p/<slug>/metrics/<uuid:metric_id>/edit")
@@ -103,7 +104,8 @@ def edit(slug: str, metric_id: UUID) -> Response:
     project = project_by_slug(current_scope(), slug)
     view = _metric(project, metric_id)
     spec = spec_of(runtime().registry, view.evaluator)
-    return form_page(MetricPage(project=project, spec=spec, form=forms.form_of(view), metric=view))
+    form = _on_stored(project, forms.form_of(view))
+    return form_page(MetricPage(project=project, spec=spec, form=form, metric=view))
 
 
 @blueprint.post("/p/<slug>/metrics/<uuid:metric_id>")
@@ -160,11 +162,37 @@ def _sent(project: ProjectView, metric_id: UUID | None) -> MetricPage:
     return MetricPage(project=project, spec=spec, form=forms.metric_form(spec, request.form), metric=view)
 
 
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
+def _tried(page: MetricPage) -> metric_trials.TrialView:
+    """What the metric says of the sample; the connection is given back, because a judge or a plugin takes its time."""
+    scope, host, sample = current_scope(), runtime(), page.form.sample
+    draft = forms.metric_draft(page.project.id, page.spec, page.form, page.metric)
+    result_id = forms.id_in(sample.result_id)
+    stored = stored_sample(scope, result_id, project_id=page.project.id) if result_id else None
+    exchange = forms.tried_exchange(sample, stored)
+    trial = metric_trials.prepare_trial(scope, host.registry, host.judges, draft, exchange)
+    release_connection()
+    with callout_slot() if trial.asks_a_model else nullcontext():
+        return metric_trials.score_trial(trial)
+
+
+def _on_stored(project: ProjectView, form: forms.MetricForm) -> forms.MetricForm:
+    """The form with the stored result that `?result=` names, or that was chosen in it, as its sample."""
+    chosen = request.form.get("stored", "") or request.args.get("result", "")
+    result_id = forms.id_in(chosen)
+    if result_id is None:
+        return form
+    sample = stored_sample(current_scope(), result_id, project_id=project.id)
+    return replace(form, sample=forms.SampleForm.of(result_id, sample))
+
+
+def _tried_on(project: ProjectView) -> dict[str, Any]:
+    """Where a metric is chosen for a stored result: the result, and the metrics that there are."""
+    result_id = forms.id_in(request.args.get("result", ""))
+    if result_id is None:
+        return {"result_id": None, "metrics": ()}
+    stored_sample(current_scope(), result_id, project_id=project.id)
+    metrics = queries.list_metric_choices(current_scope(), runtime().registry, project.id)
+    return {"result_id": result_id, "metrics": metrics}
 
 
 def _page(name: str, project: ProjectView, **views: Any) -> Response:

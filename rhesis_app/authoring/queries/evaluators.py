@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from rhesis_app.authoring.rules.metrics import describe_scale, in_words, usual_needs, usual_rule
+from rhesis_app.authoring.rules.metrics import describe_scale, in_words, usual_needs, usual_rule, usual_scale
 from rhesis_app.kernel.registry import Registry
 from rhesis_app.sdk import EvaluatorSpec
 from rhesis_app.sdk.params import json_schema
@@ -12,7 +12,7 @@ from rhesis_app.sdk.params import json_schema
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluatorView:
-    """An evaluator on offer. `needs` are those with default params, `default_rule` what a metric without one gets."""
+    """An evaluator on offer. `needs`, `scale` and `default_rule`, what a metric without one gets, are those of its defaults."""
 
     key: str
     title: str
@@ -64,7 +64,7 @@ def _view(spec: EvaluatorSpec) -> EvaluatorView:
         title=spec.title,
         summary=spec.summary,
         params_schema=json_schema(spec.params),
-        scale=describe_scale(spec.scale),
+        scale=describe_scale(usual_scale(spec)),
         needs=usual_needs(spec),
         default_rule=usual_rule(spec),
         deterministic=spec.deterministic,

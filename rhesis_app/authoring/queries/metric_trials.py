@@ -1,11 +1,11 @@
 """Trying a metric on one exchange, before it is saved or after."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
-from rhesis_app.authoring.rules.metrics import check_recipe, ends_of, spec_of, threshold_of
+from rhesis_app.authoring.rules.metrics import check_recipe, ends_of, scale_of, spec_of, threshold_of
 from rhesis_app.endpoints.actions.judging import lend_for_trial
 from rhesis_app.endpoints.rules.models import money
 from rhesis_app.infra.llm.judges import Judges
@@ -15,10 +15,11 @@ from rhesis_app.kernel.registry import Registry
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.scoring.engine import MetricRecipe, PreparedMetric, evaluate, prepare
 from rhesis_app.scoring.rules import describe
-from rhesis_app.sdk import EvaluatorSpec, Sample
+from rhesis_app.sdk import Sample, Scale
 from rhesis_app.sdk.params import is_storable
 
-MAX_TEXT = 100_000
+MAX_TEXT = 1_048_576
+"""Of one text: what an endpoint's answer may be at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,13 +35,29 @@ class MetricDraft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TriedExchange:
-    """The exchange that is scored: what was asked, what was expected, what was answered."""
+    """The exchange that is scored: what was asked, what was expected, what was answered.
+
+    `beside` is the stored result that it comes from, for what no form shows: turns, tool calls, metadata, tokens.
+    """
 
     output: str
     prompt: str = ""
     expected: str | None = None
     context: tuple[str, ...] = ()
     latency_ms: float | None = None
+    beside: Sample | None = None
+
+    @classmethod
+    def of(cls, sample: Sample) -> "TriedExchange":
+        """A stored result as it is."""
+        return cls(
+            output=sample.output,
+            prompt=sample.prompt,
+            expected=sample.reference,
+            context=sample.context,
+            latency_ms=sample.latency_ms,
+            beside=sample,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +90,7 @@ class TrialView:
 class PreparedTrial:
     """A metric and an exchange, ready to be scored without the database; `asks_a_model` says whether that calls out."""
 
-    spec: EvaluatorSpec
+    scale: Scale
     metric: PreparedMetric
     sample: Sample
     asks_a_model: bool
@@ -90,14 +107,15 @@ def prepare_trial(
     sample = _sample(exchange)
     tools = lend_for_trial(scope, judges, draft.project_id, draft.model_id) if checked.needs_judge else None
     metric = prepare(recipe, spec, tools)
-    return PreparedTrial(spec=spec, metric=metric, sample=sample, asks_a_model=tools is not None)
+    scale = scale_of(spec, checked.params)
+    return PreparedTrial(scale=scale, metric=metric, sample=sample, asks_a_model=tools is not None)
 
 
 def score_trial(trial: PreparedTrial) -> TrialView:
     """Score the exchange. Touches no database, stores nothing, and whatever goes wrong is in the view."""
-    spec, prepared = trial.spec, trial.metric
+    scale, prepared = trial.scale, trial.metric
     outcome = evaluate(prepared, trial.sample)
-    low, high = ends_of(spec.scale)
+    low, high = ends_of(scale)
     return TrialView(
         verdict=outcome.verdict,
         applicable=outcome.applicable,
@@ -105,7 +123,7 @@ def score_trial(trial: PreparedTrial) -> TrialView:
         label=outcome.label,
         reason=outcome.reason,
         evidence=dict(outcome.evidence),
-        rule=describe(prepared.rule, spec.scale) if prepared.rule else "",
+        rule=describe(prepared.rule, scale) if prepared.rule else "",
         low=low,
         high=high,
         threshold=threshold_of(prepared.rule) if prepared.rule else None,
@@ -128,7 +146,8 @@ def _sample(exchange: TriedExchange) -> Sample:
     errors = {f"sample.{name}": [_TOO_MUCH] for name, text in texts.items() if not _is_usable(text)}
     if errors:
         raise Invalid(_TOO_MUCH, errors=errors)
-    return Sample(
+    return replace(
+        exchange.beside or Sample(prompt="", output=""),
         prompt=exchange.prompt,
         output=exchange.output,
         reference=exchange.expected or None,

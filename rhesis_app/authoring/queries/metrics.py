@@ -10,7 +10,7 @@ from sqlalchemy import Select, func, select
 
 from rhesis_app.authoring.models import Metric, Requirement, RequirementMetric
 from rhesis_app.authoring.queries.narrowing import in_projects, total_of
-from rhesis_app.authoring.rules.metrics import check_recipe, describe_scale, in_words, rule_in_words
+from rhesis_app.authoring.rules.metrics import check_recipe, describe_scale, in_words, rule_in_words, scale_of
 from rhesis_app.authoring.rules.names import search_text
 from rhesis_app.endpoints.models import Model
 from rhesis_app.kernel.errors import Invalid, NotFound
@@ -151,6 +151,7 @@ def view_metric(registry: Registry, row: Metric, requirement_count: int, model: 
     """The row as it is shown; a metric whose plugin is gone or changed is shown with its problem."""
     spec = registry.evaluators.get(row.evaluator_key)
     needs, problem = _fit(spec, row)
+    scale = scale_of(spec, row.params) if spec else None
     return MetricView(
         id=row.id,
         project_id=row.project_id,
@@ -160,8 +161,8 @@ def view_metric(registry: Registry, row: Metric, requirement_count: int, model: 
         evaluator_title=_title(registry.evaluators, row.evaluator_key),
         params=row.params,
         rule=row.rule,
-        passes_when=rule_in_words(row.rule, spec.scale) if spec else "",
-        scale=describe_scale(spec.scale) if spec else None,
+        passes_when=rule_in_words(row.rule, scale) if scale else "",
+        scale=describe_scale(scale) if scale else None,
         needs=needs,
         model_id=row.model_id,
         model=model,

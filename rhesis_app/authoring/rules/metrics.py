@@ -54,7 +54,8 @@ def check_recipe(spec: EvaluatorSpec, params: Mapping[str, Any], rule: Mapping[s
     except ParamError as error:
         errors |= {f"params.{name}" if name else "params": texts for name, texts in error.errors.items()}
     try:
-        stored = to_mapping(resolve_rule(rule, spec))
+        if settings is not None or spec.has_fixed_scale:
+            stored = to_mapping(resolve_rule(rule, spec, scale_with(spec, settings)))
     except RuleError as error:
         errors["rule"] = [str(error)]
     if settings is None or stored is None:
@@ -64,12 +65,40 @@ def check_recipe(spec: EvaluatorSpec, params: Mapping[str, Any], rule: Mapping[s
 
 def usual_needs(spec: EvaluatorSpec) -> tuple[str, ...]:
     """What an evaluator needs with its defaults, sorted."""
-    return _needs_with(spec, plugin_params.parse(spec.params, spec.example))
+    return _needs_with(spec, _usual_settings(spec))
+
+
+def usual_scale(spec: EvaluatorSpec) -> Scale:
+    """The scale of an evaluator with its defaults."""
+    return scale_with(spec, _usual_settings(spec))
 
 
 def usual_rule(spec: EvaluatorSpec) -> dict[str, Any]:
-    """The rule that a metric without one gets."""
-    return to_mapping(resolve_rule(None, spec))
+    """The rule that a metric without one gets, with the defaults."""
+    return to_mapping(resolve_rule(None, spec, usual_scale(spec)))
+
+
+def scale_of(spec: EvaluatorSpec, params: Mapping[str, Any]) -> Scale:
+    """The scale with stored or typed params, and the usual one while they do not fit."""
+    if spec.has_fixed_scale:
+        return spec.scale_for(None)
+    try:
+        return scale_with(spec, plugin_params.parse(spec.params, params))
+    except (ParamError, Invalid):
+        return usual_scale(spec)
+
+
+def scale_with(spec: EvaluatorSpec, settings: Any) -> Scale:
+    """The scale with an instance of the params; Invalid at `params` when the plugin cannot say."""
+    try:
+        return spec.scale_for(settings)
+    except Exception as raised:
+        sentence = f"The evaluator {spec.key} cannot say its scale with these settings ({type(raised).__name__})."
+        raise Invalid.field("params", sentence) from raised
+
+
+def _usual_settings(spec: EvaluatorSpec) -> Any:
+    return plugin_params.parse(spec.params, spec.example)
 
 
 def _needs_with(spec: EvaluatorSpec, settings: Any) -> tuple[str, ...]:

@@ -1,6 +1,8 @@
 """What the metrics API takes."""
 
-from marshmallow import fields, validate
+from typing import Any
+
+from marshmallow import ValidationError, fields, validate, validates_schema
 
 from rhesis_app.authoring.rules.names import MAX_DESCRIPTION, MAX_NAME
 from rhesis_app.web.openapi import Input, ListArguments
@@ -49,13 +51,21 @@ class MetricListArguments(ListArguments):
 
 
 class SampleArguments(Input):
-    """The exchange to score."""
+    """The exchange to score: what was said, or the id of a stored result."""
 
-    output = fields.String(required=True)
+    output = fields.String(load_default=None)
     prompt = fields.String(load_default="")
     expected = fields.String(load_default=None, allow_none=True)
     context = fields.List(fields.String(), load_default=list, validate=validate.Length(max=200))
     latency_ms = fields.Float(load_default=None, allow_none=True, validate=validate.Range(0, 86_400_000))
+    result_id = fields.UUID(
+        load_default=None, allow_none=True, metadata={"description": "a stored result, instead of texts"}
+    )
+
+    @validates_schema
+    def _one_of_both(self, given: dict[str, Any], **_more: Any) -> None:
+        if (given["output"] is None) == (given["result_id"] is None):
+            raise ValidationError("Send what was answered, or the id of a stored result, and not both.", "output")
 
 
 class TrialArguments(RecipeArguments):

@@ -114,4 +114,10 @@ def _result(slug: str, number: int, result_id: UUID) -> tuple[ProjectView, dict[
     if (found.project_id, found.run_number) != (project.id, number):
         raise NotFound("There is no such result in this run.")
     beside = neighbours(scope, found, forms.result_filter(request.args))
-    return project, {"result": found, "beside": beside, **forms.filter_links(forms.FILTERS, request.args)}
+    can_try = scope.may(Permission.METRIC_WRITE, project=project.id)
+    return project, {
+        "result": found,
+        "beside": beside,
+        "can_try": can_try,
+        **forms.filter_links(forms.FILTERS, request.args),
+    }

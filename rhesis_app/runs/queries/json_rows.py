@@ -37,6 +37,7 @@ SHOWN: Mapping[str, Any] = {
     "evaluator": MetricVersion.evaluator_key,
     "revision": MetricVersion.evaluator_revision,
     "rule": MetricVersion.rule,
+    "params": MetricVersion.params,
     "evidence": EffectiveEvaluation.evidence,
     "duration_ms": EffectiveEvaluation.duration_ms,
     "raw": EffectiveEvaluation.raw,

@@ -177,10 +177,10 @@ def neighbours(scope: Scope, result: ResultView, chosen: ResultFilter) -> Neighb
 
 
 def _evaluation(registry: Registry, found: dict[str, Any]) -> EvaluationView:
-    rule, evaluator = found.pop("rule"), found["evaluator"]
+    rule, params, spec = found.pop("rule"), found.pop("params"), registry.evaluators.get(found["evaluator"])
     return EvaluationView(
         raw=tuple(found.pop("raw")),
-        rule=words_of(rule, registry.evaluators.get(evaluator)),
-        scale=scale_of(rule, evaluator, registry),
+        rule=words_of(rule, spec, params),
+        scale=scale_of(rule, spec, params),
         **{**found, "id": UUID(found["id"]), "metric_id": UUID(found["metric_id"])},
     )

@@ -33,7 +33,7 @@ def run_summary(scope: Scope, registry: Registry, run_id: UUID, *, url: str | No
                 name=metric.name,
                 evaluator=metric.evaluator,
                 revision=metric.revision,
-                rule=words_of(metric.rule, registry.evaluators.get(metric.evaluator)),
+                rule=words_of(metric.rule, registry.evaluators.get(metric.evaluator), metric.params),
                 required=metric.required,
             )
             for metric in run.metrics

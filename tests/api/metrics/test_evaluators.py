@@ -76,7 +76,7 @@ def test_a_trial_uses_the_rule_that_is_sent_and_stores_nothing(alice: Person, pr
 def test_a_trial_names_what_is_wrong_with_the_settings_and_the_sample(alice: Person, project: ProjectView) -> None:
     assert set(tried(alice, project, "text.regex", {"output": "x"}).json["errors"]) == {"params.pattern"}
     assert set(tried(alice, project, "text.contains", {}).json["errors"]) == {"sample.output"}
-    long = tried(alice, project, "text.contains", {"output": "x" * 100_001})
+    long = tried(alice, project, "text.contains", {"output": "x" * 1_048_577})
     assert set(long.json["errors"]) == {"sample.output"}
 
 

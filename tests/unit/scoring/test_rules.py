@@ -84,9 +84,9 @@ def test_without_a_rule_the_scale_chooses() -> None:
 
 
 def test_a_given_rule_comes_before_the_evaluators_and_that_before_the_scales() -> None:
-    assert resolve_rule({"at_most": 10}, spec_with(LATENCY, {"at_most": 5000})) == AtMost(10)
-    assert resolve_rule(None, spec_with(LATENCY, {"at_most": 5000})) == AtMost(5000)
-    assert resolve_rule(None, spec_with(Binary())) == AtLeast(1)
+    assert resolve_rule({"at_most": 10}, spec_with(LATENCY, {"at_most": 5000}), LATENCY) == AtMost(10)
+    assert resolve_rule(None, spec_with(LATENCY, {"at_most": 5000}), LATENCY) == AtMost(5000)
+    assert resolve_rule(None, spec_with(Binary()), Binary()) == AtLeast(1)
 
 
 def test_a_rule_is_put_into_words() -> None:
