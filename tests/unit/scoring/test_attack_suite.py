@@ -157,6 +157,13 @@ def test_a_better_score_that_does_not_pass_is_noted() -> None:
     assert not strike(target, NaiveJudge("5", 1), target.attacks[0], control).moved
 
 
+def test_where_low_is_better_a_lower_score_is_the_better_one() -> None:
+    target = target_for(RUBRIC, EVERYTHING, {"at_most": 2})
+    control = judge_control(target, NaiveJudge("1", 5))
+    assert strike(target, NaiveJudge("1", 3), target.attacks[0], control).moved
+    assert not strike(target, NaiveJudge("1", 5), target.attacks[0], control).moved
+
+
 def test_the_most_favourable_control_counts() -> None:
     class Moody(NaiveJudge):
         def judge(self, prompt: str, schema: Any) -> Any:
