@@ -7,9 +7,10 @@ from flask import Flask
 from flask_cors import CORS
 
 import rhesis_app
-from rhesis_app.auth import api as auth_api
-from rhesis_app.auth import pages as auth_pages
+from rhesis_app.auth.api import identity as auth_api
 from rhesis_app.auth.guard import register_guard
+from rhesis_app.auth.pages import accept as invitations_pages
+from rhesis_app.auth.pages import sign_in as auth_pages
 from rhesis_app.authoring import jobs as imports_jobs
 from rhesis_app.authoring.api import attacks as attacks_api
 from rhesis_app.authoring.api import evaluators as evaluators_api
@@ -66,9 +67,12 @@ from rhesis_app.runs import jobs as runs_jobs
 from rhesis_app.runs.actions.tell import ask_to_tell_plugins
 from rhesis_app.runs.pages import results as results_pages
 from rhesis_app.runs.pages import runs as runs_pages
-from rhesis_app.tenancy import api as plugins_api
-from rhesis_app.tenancy import pages as plugins_pages
-from rhesis_app.tenancy.actions import write_audit
+from rhesis_app.tenancy.actions.audit import write_audit
+from rhesis_app.tenancy.api import invitations as invitations_api
+from rhesis_app.tenancy.api import members as members_api
+from rhesis_app.tenancy.api import plugins as plugins_api
+from rhesis_app.tenancy.pages import members as members_pages
+from rhesis_app.tenancy.pages import plugins as plugins_pages
 from rhesis_app.web import docs, health
 from rhesis_app.web.errors import register_errors
 from rhesis_app.web.headers import register_headers
@@ -82,6 +86,8 @@ from rhesis_app.web.tokens import cookie_name, register_tokens
 # In the order of the product: auth, tenancy, projects, endpoints, tests, runs.
 PAGES: tuple[ModuleType, ...] = (
     auth_pages,
+    invitations_pages,
+    members_pages,
     plugins_pages,
     projects_pages,
     endpoints_pages,
@@ -104,6 +110,8 @@ PAGES: tuple[ModuleType, ...] = (
 )
 APIS: tuple[ModuleType, ...] = (
     auth_api,
+    members_api,
+    invitations_api,
     plugins_api,
     projects_api,
     endpoints_api,

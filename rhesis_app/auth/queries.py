@@ -11,7 +11,7 @@ from rhesis_app.kernel.host import Host
 from rhesis_app.kernel.paging import By, Page, PageRequest, keyset, page_of
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.scope import Scope
-from rhesis_app.tenancy.queries import role_permissions
+from rhesis_app.tenancy.queries.roles import role_permissions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

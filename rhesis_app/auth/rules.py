@@ -1,6 +1,5 @@
 """Pure decisions of identity: what a password must be, how tokens look, how long things live."""
 
-import hashlib
 import re
 import secrets
 import string
@@ -42,16 +41,6 @@ def check_password(password: str, *, email: str = "") -> None:
         raise Invalid.field("password", "This password is easy to guess. Use several unrelated words.")
     if email and plain in {email.lower(), email.lower().partition("@")[0]}:
         raise Invalid.field("password", "The password must differ from the e-mail address.")
-
-
-def digest(secret: str) -> str:
-    """SHA-256 in hexadecimal: how secrets of 128 and more bits are kept."""
-    return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def new_secret() -> str:
-    """256 random bits for a link or a refresh token."""
-    return secrets.token_urlsafe(32)
 
 
 def new_api_token() -> str:

@@ -2,7 +2,8 @@
 
 from marshmallow import fields, validate
 
-from rhesis_app.auth.actions import NewAccount, NewToken
+from rhesis_app.auth.actions.first_start import NewAccount
+from rhesis_app.auth.actions.tokens import NewToken
 from rhesis_app.auth.rules import TOKEN_DAYS
 from rhesis_app.web.openapi import Input, ListArguments
 
@@ -28,6 +29,14 @@ class RegisterArguments(Input):
     organization_name = fields.String(required=True, validate=_NAME)
     name = fields.String(required=True, validate=_NAME)
     email = fields.String(required=True, validate=validate.Length(1, 254))
+    password = fields.String(required=True, validate=validate.Length(1, 1024))
+
+
+class AcceptArguments(Input):
+    """The last part of an invitation's link; `name` is for somebody who has no account yet."""
+
+    token = fields.String(required=True, validate=validate.Length(1, 200))
+    name = fields.String(load_default="", validate=validate.Length(max=200))
     password = fields.String(required=True, validate=validate.Length(1, 1024))
 
 

@@ -66,10 +66,15 @@ class Runtime:
             ip=ip,
             _enqueue=self.queue.enqueue,
             _audit=self.audit,
-            channels=frozenset({"email"} if self.post is not None else ()),
+            channels=self._channels(),
             lent_model=self.lent_model,
             _listeners=self.listeners,
         )
+
+    def _channels(self) -> frozenset[str]:
+        if self.post is None:
+            return frozenset()
+        return frozenset({"email"} if self.settings.site_url is None else {"email", "link"})
 
     @contextmanager
     def open_scope(self, actor: Actor, *, ip: str | None = None) -> Iterator[Scope]:

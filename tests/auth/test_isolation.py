@@ -41,7 +41,15 @@ MODEL = {"wire": "openai", "base_url": "http://127.0.0.1:9299/v1", "model_name":
 # the application may write these and not read them
 UNREADABLE = {"one_time_token"}
 # addresses whose argument is a secret or a file, not a row
-NOT_ROWS = {"static", "auth.first_start", "auth.sign_in_link", "auth.submit_first_start", "auth.submit_sign_in_link"}
+NOT_ROWS = {
+    "static",
+    "auth.first_start",
+    "auth.sign_in_link",
+    "auth.submit_first_start",
+    "auth.submit_sign_in_link",
+    "invitations.show",
+    "invitations.accept",
+}
 
 
 @dataclass(frozen=True)
@@ -91,6 +99,7 @@ def everything_of(charlie: Person) -> Theirs:
     suite = charlie.api.post(f"/metrics/{metric}/attacks", {}).json["id"]
     report = charlie.api.post("/reports", {"run_id": str(run_id), "exporter": "html.run"}).json
     charlie.api.post(f"/test-runs/{run_id}/analysis")
+    invitation = charlie.api.post("/invitations", {"email": f"{CANARY}@example.org", "role": "Viewer"}).json
     do_jobs(charlie)
     token = charlie.api and world.ask("SELECT id FROM api_token LIMIT 1")[0].id
     return Theirs(
@@ -111,6 +120,8 @@ def everything_of(charlie: Person) -> Theirs:
             "file_format": "jsonl",
             "result_id": result,
             "token_id": token,
+            "user_id": charlie.actor.user_id,
+            "invitation_id": invitation["id"],
             "report_id": report["id"],
             "job_id": report["job_id"],
             "gate_id": gate["id"],
@@ -253,6 +264,8 @@ def test_a_viewer_changes_nothing(app: Flask, alice: Person, bob: Person, superu
         "file_format": "jsonl",
         "result_id": new_id(),
         "token_id": new_id(),
+        "user_id": alice.actor.user_id,
+        "invitation_id": new_id(),
         "report_id": new_id(),
         "job_id": job_id,
         "gate_id": new_id(),

@@ -18,6 +18,7 @@ RULES = {
     "auth.logout": "/logout",
     "auth.first_start": "/start/<token>",
     "auth.sign_in_link": "/sign-in/<token>",
+    "members.index": "/settings/members",
     "auth.tokens": "/settings/tokens",
     "auth.revoke_token": "/settings/tokens/<token_id>/revoke",
     "plugins.index": "/settings/plugins",

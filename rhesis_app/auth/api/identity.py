@@ -1,4 +1,4 @@
-"""Identity over the API."""
+"""Signing in, and API tokens."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,9 +7,12 @@ from uuid import UUID
 from flask import request
 from flask.views import MethodView
 
-from rhesis_app.auth import actions, queries
+from rhesis_app.auth import queries
+from rhesis_app.auth.actions import first_start, sign_in, tokens
+from rhesis_app.auth.actions.accept import Acceptance, accept_invitation
 from rhesis_app.auth.queries import TokenView
 from rhesis_app.auth.schemas import (
+    AcceptArguments,
     LoginArguments,
     RefreshArguments,
     RegisterArguments,
@@ -66,8 +69,7 @@ class NewTokenView:
 @blueprint.answers(200, TokenPair)
 def login(arguments: dict[str, str]) -> TokenPair:
     """Sign in with e-mail address and password."""
-    client = actions.Client(kind="api", ip=request.remote_addr, user_agent=request.user_agent.string)
-    return _pair(actions.sign_in(runtime(), arguments["email"], arguments["password"], client))
+    return _pair(sign_in.sign_in(runtime(), arguments["email"], arguments["password"], _client()))
 
 
 @blueprint.route("/auth/refresh", methods=["POST"])
@@ -75,7 +77,7 @@ def login(arguments: dict[str, str]) -> TokenPair:
 @blueprint.answers(200, TokenPair)
 def refresh(arguments: dict[str, str]) -> TokenPair:
     """Exchange a refresh token for new tokens; each works once."""
-    return _pair(actions.refresh_session(runtime(), arguments["refresh_token"]))
+    return _pair(sign_in.refresh_session(runtime(), arguments["refresh_token"]))
 
 
 @blueprint.route("/auth/register", methods=["POST"])
@@ -87,9 +89,16 @@ def register(arguments: dict[str, str]) -> TokenPair:
         raise Forbidden(
             "Registration is closed on this instance. Ask an administrator to invite you, or its operator to set RHESIS_OPEN_REGISTRATION=1."
         )
-    actions.found(runtime(), new_account(arguments), ip=request.remote_addr)
-    client = actions.Client(kind="api", ip=request.remote_addr, user_agent=request.user_agent.string)
-    return _pair(actions.sign_in(runtime(), arguments["email"], arguments["password"], client))
+    first_start.found(runtime(), new_account(arguments), ip=request.remote_addr)
+    return _pair(sign_in.sign_in(runtime(), arguments["email"], arguments["password"], _client()))
+
+
+@blueprint.route("/invitations/accept", methods=["POST"])
+@blueprint.arguments(AcceptArguments)
+@blueprint.answers(201, TokenPair)
+def accept(arguments: dict[str, str]) -> TokenPair:
+    """Use the token of an invitation's link: join, with a new account or, with its password, the one the address has."""
+    return _pair(accept_invitation(runtime(), Acceptance(**arguments), _client()))
 
 
 @blueprint.route("/auth/logout", methods=["POST"])
@@ -99,7 +108,7 @@ def logout() -> None:
     """End the session of the access token; an API token has none and is revoked instead."""
     session_id = current_identity().session_id
     if session_id is not None:
-        actions.sign_out(current_scope(), session_id)
+        sign_in.sign_out(current_scope(), session_id)
 
 
 @blueprint.route("/me")
@@ -132,7 +141,7 @@ class Tokens(MethodView):
     @blueprint.answers(201, NewTokenView)
     def post(self, arguments: dict[str, Any]) -> NewTokenView:
         """Make an API token; its secret is in this answer only."""
-        view, secret = actions.create_token(current_scope(), new_token(arguments))
+        view, secret = tokens.create_token(current_scope(), new_token(arguments))
         return NewTokenView(token=secret, id=view.id, name=view.name, prefix=view.prefix, scopes=view.scopes)
 
 
@@ -144,10 +153,14 @@ class Token(MethodView):
     @blueprint.answers(200, TokenView)
     def delete(self, token_id: UUID) -> TokenView:
         """Revoke an API token at once."""
-        return actions.revoke_token(current_scope(), token_id)
+        return tokens.revoke_token(current_scope(), token_id)
 
 
-def _pair(signed_in: actions.SignedIn) -> TokenPair:
+def _client() -> sign_in.Client:
+    return sign_in.Client(kind="api", ip=request.remote_addr, user_agent=request.user_agent.string)
+
+
+def _pair(signed_in: sign_in.SignedIn) -> TokenPair:
     host = runtime()
     row = host.ask("SELECT * FROM find_session(:id)", id=signed_in.session_id)[0]
     permissions = queries.permissions_of(row)

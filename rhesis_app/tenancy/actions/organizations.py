@@ -1,8 +1,6 @@
-"""What changes tenancy."""
+"""Making organizations."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
@@ -11,7 +9,7 @@ from rhesis_app.kernel.errors import Invalid
 from rhesis_app.kernel.ids import new_id
 from rhesis_app.kernel.permissions import BUILT_IN_ROLES
 from rhesis_app.kernel.scope import Scope
-from rhesis_app.tenancy.models import AuditEntry, Membership, Organization, Role, User
+from rhesis_app.tenancy.models import Membership, Organization, Role, User
 from rhesis_app.tenancy.rules import check_email, slug_of
 
 
@@ -24,21 +22,6 @@ class NewOwner:
     email: str
     password_hash: str
     is_demo: bool = False
-
-
-def write_audit(scope: Scope, action: str, object_type: str, object_id: UUID | None, facts: Mapping[str, Any]) -> None:
-    """One entry of the audit log, in the transaction of what it tells of."""
-    scope.session.add(
-        AuditEntry(
-            user_id=scope.actor.user_id,
-            actor_kind=scope.actor.kind,
-            action=action,
-            object_type=object_type,
-            object_id=object_id,
-            facts=dict(facts),
-            ip=scope.ip,
-        )
-    )
 
 
 def found_organization(scope: Scope, new: NewOwner) -> UUID:

@@ -1,0 +1,127 @@
+"""Members and roles as they are shown."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, func
+
+from rhesis_app.kernel.errors import NotFound
+from rhesis_app.kernel.paging import By, Page, PageRequest, keyset, page_of
+from rhesis_app.kernel.permissions import Permission
+from rhesis_app.kernel.scope import Scope
+from rhesis_app.tenancy.models import Membership, Role, User
+from rhesis_app.tenancy.queries.roles import role_permissions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleView:
+    """A role and what it may do; `can_grant` says whether the actor may give it to somebody."""
+
+    name: str
+    is_builtin: bool
+    permissions: tuple[str, ...]
+    can_grant: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberView:
+    """Somebody in this organization. `can_manage` says whether the actor may change their role or remove them."""
+
+    user_id: UUID
+    name: str
+    email: str
+    role: str
+    joined_at: datetime
+    is_me: bool
+    can_manage: bool
+
+
+def list_roles(scope: Scope) -> tuple[RoleView, ...]:
+    """The roles of this organization, those that may most first."""
+    scope.require(Permission.MEMBER_READ)
+    rows = scope.session.execute(scope.select(Role.name, Role.is_builtin, Role.permissions)).all()
+    views = (_role(scope, *row) for row in rows)
+    return tuple(sorted(views, key=lambda view: (-len(view.permissions), view.name)))
+
+
+def list_members(scope: Scope, request: PageRequest) -> Page[MemberView]:
+    """The members in the order of their names."""
+    scope.require(Permission.MEMBER_READ)
+    query = _members(scope)
+    total = scope.session.scalar(query.with_only_columns(func.count())) if request.count else None
+    rows = scope.session.execute(keyset(query, [By(User.name), By(User.id)], request)).mappings().all()
+    return page_of(
+        rows,
+        request,
+        key=lambda row: (row["name"], row["user_id"]),
+        view=lambda row: _member(scope, row),
+        total=total,
+    )
+
+
+def view_member(scope: Scope, user_id: UUID) -> MemberView:
+    """One member; NotFound for strangers and for those who have left."""
+    scope.require(Permission.MEMBER_READ)
+    row = scope.session.execute(_members(scope).where(User.id == user_id)).mappings().one_or_none()
+    if row is None:
+        raise NotFound("There is no such member here.")
+    return _member(scope, row)
+
+
+def may_grant(scope: Scope, role_may: frozenset[Permission]) -> bool:
+    """Whether the actor manages members and may themselves do all that a role may."""
+    return scope.may(Permission.MEMBER_MANAGE) and role_may <= scope.actor.permissions
+
+
+def _members(scope: Scope) -> Select[Any]:
+    query = scope.select(
+        Membership.user_id,
+        Membership.created_at.label("joined_at"),
+        User.name,
+        User.email,
+        Role.name.label("role"),
+        Role.is_builtin,
+        Role.permissions,
+    )
+    return (
+        query.join(User, User.id == Membership.user_id)
+        .join(Role, (Role.organization_id == Membership.organization_id) & (Role.id == Membership.role_id))
+        .where(Membership.left_at.is_(None))
+    )
+
+
+def _member(scope: Scope, row: Mapping[Any, Any]) -> MemberView:
+    may = role_permissions(row["role"], row["is_builtin"], row["permissions"])
+    return MemberView(
+        user_id=row["user_id"],
+        name=row["name"],
+        email=row["email"],
+        role=row["role"],
+        joined_at=row["joined_at"],
+        is_me=row["user_id"] == scope.actor.user_id,
+        can_manage=may_grant(scope, may),
+    )
+
+
+def _role(scope: Scope, name: str, is_builtin: bool, stored: list[str]) -> RoleView:  # noqa: FBT001 a row's columns
+    may = role_permissions(name, is_builtin, stored)
+    return RoleView(name=name, is_builtin=is_builtin, permissions=tuple(sorted(may)), can_grant=may_grant(scope, may))
+
+
+def find_role(scope: Scope, name: str) -> tuple[UUID, frozenset[Permission]] | None:
+    """The id of the role of that name and what it may do; None when there is none."""
+    row = scope.session.execute(
+        scope.select(Role.id, Role.name, Role.is_builtin, Role.permissions).where(Role.name == name)
+    ).one_or_none()
+    return (row.id, role_permissions(row.name, row.is_builtin, row.permissions)) if row is not None else None
+
+
+def grantable_role_ids(scope: Scope, may: frozenset[Permission]) -> list[UUID]:
+    """The roles that somebody who may do this can give to others."""
+    if Permission.MEMBER_MANAGE not in may:
+        return []
+    rows = scope.session.execute(scope.select(Role.id, Role.name, Role.is_builtin, Role.permissions)).all()
+    return [row.id for row in rows if role_permissions(row.name, row.is_builtin, row.permissions) <= may]
