@@ -27,6 +27,7 @@ from tests.scripted_endpoint import ScriptedEndpoint, json_reply
 CANARY = "charlies-canary"
 # what an operation needs before it looks anything up; everything else is sent an empty object or form
 BODIES: dict[tuple[str, str], Any] = {
+    ("members_api.Member", "PATCH"): {"role": "Viewer"},
     ("runs_api.start", "POST"): {"endpoint_id": "{endpoint_id}", "metric_ids": []},
     ("endpoints_api.invoke", "POST"): {"input": "hello"},
     ("runs_api.Reviews", "POST"): {"verdict": "passed"},
