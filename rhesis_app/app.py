@@ -8,8 +8,11 @@ from flask_cors import CORS
 
 import rhesis_app
 from rhesis_app.auth.api import identity as auth_api
+from rhesis_app.auth.api import me as me_api
 from rhesis_app.auth.guard import register_guard
 from rhesis_app.auth.pages import accept as invitations_pages
+from rhesis_app.auth.pages import profile as profile_pages
+from rhesis_app.auth.pages import reset as reset_pages
 from rhesis_app.auth.pages import sign_in as auth_pages
 from rhesis_app.authoring import jobs as imports_jobs
 from rhesis_app.authoring.api import attacks as attacks_api
@@ -70,9 +73,12 @@ from rhesis_app.runs.pages import runs as runs_pages
 from rhesis_app.tenancy.actions.audit import write_audit
 from rhesis_app.tenancy.api import invitations as invitations_api
 from rhesis_app.tenancy.api import members as members_api
+from rhesis_app.tenancy.api import organizations as organizations_api
 from rhesis_app.tenancy.api import plugins as plugins_api
 from rhesis_app.tenancy.pages import members as members_pages
+from rhesis_app.tenancy.pages import organizations as organizations_pages
 from rhesis_app.tenancy.pages import plugins as plugins_pages
+from rhesis_app.tenancy.queries.organizations import organizations_with_project
 from rhesis_app.web import docs, health
 from rhesis_app.web.errors import register_errors
 from rhesis_app.web.headers import register_headers
@@ -87,6 +93,9 @@ from rhesis_app.web.tokens import cookie_name, register_tokens
 PAGES: tuple[ModuleType, ...] = (
     auth_pages,
     invitations_pages,
+    reset_pages,
+    profile_pages,
+    organizations_pages,
     members_pages,
     plugins_pages,
     projects_pages,
@@ -110,6 +119,8 @@ PAGES: tuple[ModuleType, ...] = (
 )
 APIS: tuple[ModuleType, ...] = (
     auth_api,
+    me_api,
+    organizations_api,
     members_api,
     invitations_api,
     plugins_api,
@@ -198,6 +209,7 @@ def _register_edges(app: Flask, settings: Settings) -> None:
         CORS(app, resources={"/api/*": {"origins": list(settings.cors_origins)}}, supports_credentials=False)
     close_scopes(app)
     app.extensions["rhesis_projects"] = list_project_links
+    app.extensions["rhesis_elsewhere"] = organizations_with_project
     app.config.update(API_TITLE="Rhesis App", API_VERSION=rhesis_app.__version__, OPENAPI_VERSION="3.1.0")
     api = DocumentedApi(app)
     for edge in APIS:

@@ -121,6 +121,20 @@ def create_owner(email: str, *, name: str, organization: str, password: str) -> 
     click.echo(f"{email} may sign in now.")
 
 
+@main.command("reset-link")
+@click.argument("email")
+@click.option("--url", default="", help="Where this instance is reached, such as https://rhesis.example.org.")
+def reset_link(email: str, *, url: str) -> None:
+    """Print a one-time link by which EMAIL sets a new password, for half an hour."""
+    from rhesis_app.auth.actions.reset import make_operators_link
+    from rhesis_app.kernel.errors import AppError
+
+    try:
+        click.echo(f"{url}{make_operators_link(_fit_host(running=True), email)}")
+    except AppError as problem:
+        raise click.ClickException(problem.detail) from problem
+
+
 @main.command(
     context_settings={"ignore_unknown_options": True},
     add_help_option=False,

@@ -144,7 +144,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_te
 DROP FUNCTION find_session(uuid);
 CREATE FUNCTION find_session(wanted uuid) RETURNS TABLE (session_id uuid, kind text, user_id uuid, organization_id uuid, email text, user_name text,
   theme text, organization_name text, is_demo boolean, role_name text, role_is_builtin boolean, role_permissions text[], project_roles jsonb,
-  unread integer, expires_at timestamptz)
+  unread integer)
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
   WITH live AS (
     SELECT s.* FROM session s WHERE s.id = wanted AND s.revoked_at IS NULL AND s.expires_at > now()
@@ -155,8 +155,7 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $
   SELECT l.id, l.kind, u.id, l.organization_id, u.email, u.name, u.theme, o.name, COALESCE((o.settings->>'demo')::boolean, false),
          r.name, r.is_builtin, r.permissions, roles_in_projects(u.id, l.organization_id),
          (SELECT count(*)::integer FROM (SELECT 1 FROM notification n
-           WHERE n.organization_id = l.organization_id AND n.user_id = u.id AND n.read_at IS NULL LIMIT 100) some_unread),
-         l.expires_at
+           WHERE n.organization_id = l.organization_id AND n.user_id = u.id AND n.read_at IS NULL LIMIT 100) some_unread)
     FROM live l JOIN app_user u ON u.id = l.user_id AND u.is_active AND u.epoch = l.epoch
     JOIN organization o ON o.id = l.organization_id
     JOIN membership m ON m.user_id = u.id AND m.organization_id = l.organization_id AND m.left_at IS NULL

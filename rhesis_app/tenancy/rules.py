@@ -27,6 +27,7 @@ DEEDS: Final = (
 )
 INVITATION_LIFE: Final = timedelta(days=7)
 MOST_OPEN_INVITATIONS: Final = 500
+MOST_ORGANIZATIONS: Final = 50
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]+\.?[^@\s\x00-\x1f]+")
 
 

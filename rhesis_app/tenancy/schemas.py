@@ -7,6 +7,12 @@ from rhesis_app.web.openapi import Input, ListArguments
 _ROLE = validate.Length(1, 100)
 
 
+class OrganizationArguments(Input):
+    """An organization's name."""
+
+    name = fields.String(required=True, validate=validate.Length(1, 200))
+
+
 class MemberListArguments(ListArguments):
     """A page of members."""
 

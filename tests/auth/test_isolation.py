@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import pytest
 from flask import Flask
@@ -11,6 +12,7 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError
 from werkzeug.routing import Rule
 
 from rhesis_app.auth.guard import PUBLIC
+from rhesis_app.auth.models import Session
 from rhesis_app.authoring.models import ImportSession, Requirement, Test
 from rhesis_app.infra.db import TenantSession
 from rhesis_app.infra.orm import Base
@@ -28,6 +30,7 @@ CANARY = "charlies-canary"
 # what an operation needs before it looks anything up; everything else is sent an empty object or form
 BODIES: dict[tuple[str, str], Any] = {
     ("members_api.Member", "PATCH"): {"role": "Viewer"},
+    ("organizations_api.Organization", "PATCH"): {"name": "Stolen"},
     ("runs_api.start", "POST"): {"endpoint_id": "{endpoint_id}", "metric_ids": []},
     ("endpoints_api.invoke", "POST"): {"input": "hello"},
     ("runs_api.Reviews", "POST"): {"verdict": "passed"},
@@ -50,6 +53,8 @@ NOT_ROWS = {
     "auth.submit_sign_in_link",
     "invitations.show",
     "invitations.accept",
+    "reset.show",
+    "reset.save",
 }
 
 
@@ -122,6 +127,8 @@ def everything_of(charlie: Person) -> Theirs:
             "result_id": result,
             "token_id": token,
             "user_id": charlie.actor.user_id,
+            "organization_id": charlie.actor.organization_id,
+            "session_id": session_of(charlie),
             "invitation_id": invitation["id"],
             "report_id": report["id"],
             "job_id": report["job_id"],
@@ -129,6 +136,13 @@ def everything_of(charlie: Person) -> Theirs:
             "review_id": reviewed["reviews"][0]["id"],
         }
     )
+
+
+def session_of(person: Person) -> UUID:
+    """The session of this person's browser."""
+    _ = person.web
+    with person.scope() as scope:
+        return scope.session.scalars(select(Session.id).where(Session.kind == "dashboard").limit(1)).one()
 
 
 def rules_of(app: Flask) -> Iterator[tuple[Rule, str]]:
@@ -266,6 +280,8 @@ def test_a_viewer_changes_nothing(app: Flask, alice: Person, bob: Person, superu
         "result_id": new_id(),
         "token_id": new_id(),
         "user_id": alice.actor.user_id,
+        "organization_id": alice.actor.organization_id,
+        "session_id": new_id(),
         "invitation_id": new_id(),
         "report_id": new_id(),
         "job_id": job_id,
@@ -273,6 +289,20 @@ def test_a_viewer_changes_nothing(app: Flask, alice: Person, bob: Person, superu
         "review_id": new_id(),
     }
     own = {
+        "me_api.Me",
+        "me_api.end_others",
+        "me_api.password",
+        "organizations.create",
+        "organizations.leave",
+        "organizations.switch",
+        "organizations_api.leave",
+        "organizations_api.switch",
+        "organizations_api.Organizations",
+        "profile.save",
+        "profile.save_password",
+        "profile.end",
+        "profile.end_others",
+        "me_api.Session",
         "auth.logout",
         "auth_api.logout",
         "auth_api.Tokens",

@@ -8,14 +8,16 @@ from flask import request
 from flask.views import MethodView
 
 from rhesis_app.auth import queries
-from rhesis_app.auth.actions import first_start, sign_in, tokens
+from rhesis_app.auth.actions import first_start, reset, sign_in, tokens
 from rhesis_app.auth.actions.accept import Acceptance, accept_invitation
-from rhesis_app.auth.queries import TokenView
+from rhesis_app.auth.queries import TokenView, asked_words
 from rhesis_app.auth.schemas import (
     AcceptArguments,
     LoginArguments,
+    NewPasswordArguments,
     RefreshArguments,
     RegisterArguments,
+    ResetArguments,
     TokenArguments,
     TokenListArguments,
     new_account,
@@ -44,13 +46,10 @@ class TokenPair:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MeView:
-    """Who the credential belongs to and what it may do."""
+class ResetAsked:
+    """What happens now, said alike of every address."""
 
-    user_id: UUID | None
-    organization_id: UUID
-    kind: str
-    permissions: tuple[str, ...]
+    detail: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +100,23 @@ def accept(arguments: dict[str, str]) -> TokenPair:
     return _pair(accept_invitation(runtime(), Acceptance(**arguments), _client()))
 
 
+@blueprint.route("/auth/reset", methods=["POST"])
+@blueprint.arguments(ResetArguments)
+@blueprint.answers(202, ResetAsked)
+def ask_for_reset(arguments: dict[str, str]) -> ResetAsked:
+    """Ask for a link to set a new password; the answer is the same whoever is registered."""
+    reset.ask_for_reset(runtime(), arguments["email"], ip=request.remote_addr)
+    return ResetAsked(detail=asked_words(runtime()))
+
+
+@blueprint.route("/auth/reset/confirm", methods=["POST"])
+@blueprint.arguments(NewPasswordArguments)
+@blueprint.answers(204)
+def confirm_reset(arguments: dict[str, str]) -> None:
+    """Set a new password with the token of a link; every session of the person ends."""
+    reset.reset_password(runtime(), arguments["token"], arguments["password"], ip=request.remote_addr)
+
+
 @blueprint.route("/auth/logout", methods=["POST"])
 @needs_sign_in
 @blueprint.answers(204)
@@ -109,20 +125,6 @@ def logout() -> None:
     session_id = current_identity().session_id
     if session_id is not None:
         sign_in.sign_out(current_scope(), session_id)
-
-
-@blueprint.route("/me")
-@needs_sign_in
-@blueprint.answers(200, MeView)
-def me() -> MeView:
-    """Who the credential belongs to."""
-    actor = current_identity().actor
-    return MeView(
-        user_id=actor.user_id,
-        organization_id=actor.organization_id,
-        kind=actor.kind,
-        permissions=tuple(sorted(actor.permissions)),
-    )
 
 
 @blueprint.route("/tokens")

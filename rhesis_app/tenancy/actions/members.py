@@ -7,8 +7,10 @@ from sqlalchemy import func, select, text, update
 from rhesis_app.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.scope import Scope
+from rhesis_app.tenancy.actions.organizations import ELSEWHERE
 from rhesis_app.tenancy.models import Invitation, Membership, Organization, Role
 from rhesis_app.tenancy.queries.members import MemberView, find_role, grantable_role_ids, view_member
+from rhesis_app.tenancy.queries.organizations import view_organization
 from rhesis_app.tenancy.queries.roles import role_permissions
 
 OWNER = "Owner"
@@ -48,9 +50,12 @@ def remove_member(scope: Scope, user_id: UUID) -> None:
         scope.record("member.remove", "user", user_id)
 
 
-def leave(scope: Scope) -> None:
-    """End one's own place here. Raises Conflict for the last owner."""
+def leave(scope: Scope, organization_id: UUID) -> None:
+    """End one's own place in the active organization. Raises NotFound, Forbidden, Conflict for the last owner."""
     user_id = scope.actor.user_id
+    view_organization(scope, organization_id)
+    if organization_id != scope.organization_id:
+        raise NotFound(ELSEWHERE)
     if user_id is None or scope.actor.kind != "user":
         raise Forbidden("Sign in to leave: a token may not.")
     with scope.atomic():

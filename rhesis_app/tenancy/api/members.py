@@ -1,21 +1,31 @@
 """Members and roles over the API."""
 
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from flask.views import MethodView
 
+from rhesis_app.auth.actions.reset import make_reset_link
 from rhesis_app.kernel.paging import Page
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.tenancy.actions.members import change_role, remove_member
 from rhesis_app.tenancy.queries.members import MemberView, RoleView, list_members, list_roles, view_member
 from rhesis_app.tenancy.schemas import MemberChanges, MemberListArguments
 from rhesis_app.web.access import needs
+from rhesis_app.web.links import full_address
 from rhesis_app.web.openapi import ApiBlueprint
 from rhesis_app.web.paging import page_request
 from rhesis_app.web.scope import current_scope
 
 blueprint = ApiBlueprint("members_api", __name__, url_prefix="/api/v1", description="Who belongs here, and as what")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResetLinkView:
+    """A link to hand over, shown this once."""
+
+    reset_url: str
 
 
 @blueprint.route("/roles")
@@ -60,3 +70,11 @@ class Member(MethodView):
     def delete(self, user_id: UUID) -> None:
         """Remove a member: their sessions and tokens here end at once, and what they made stays."""
         remove_member(current_scope(), user_id)
+
+
+@blueprint.route("/members/<uuid:user_id>/reset-link", methods=["POST"])
+@needs(Permission.MEMBER_MANAGE)
+@blueprint.answers(201, ResetLinkView)
+def reset_link(user_id: UUID) -> ResetLinkView:
+    """Make a link by which a member sets a new password: once, for 30 minutes. Not for members of other organizations too."""
+    return ResetLinkView(reset_url=full_address(make_reset_link(current_scope(), user_id)))

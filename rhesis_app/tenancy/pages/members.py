@@ -6,6 +6,7 @@ from uuid import UUID
 
 from flask import Blueprint, Response, request, url_for
 
+from rhesis_app.auth.actions.reset import make_reset_link
 from rhesis_app.kernel.errors import AppError, Conflict, Forbidden, Invalid
 from rhesis_app.kernel.paging import MAX_LIMIT
 from rhesis_app.kernel.permissions import Permission
@@ -106,6 +107,23 @@ def remove(user_id: UUID) -> Response:
         return _refused(error)
     say(f"{view.name} was removed. Their sessions and tokens here have ended.")
     return go_to("/" if view.is_me else url_for("members.index"))
+
+
+@blueprint.post("/settings/members/<uuid:user_id>/reset-link")
+@needs(Permission.MEMBER_MANAGE)
+def reset_link(user_id: UUID) -> Response:
+    """Make a link by which a member sets a new password, and show it once."""
+    scope = current_scope()
+    try:
+        path = make_reset_link(scope, user_id)
+    except Conflict as error:
+        return _refused(error)
+    fresh = FreshLink(
+        words=f"Hand this link to {view_member(scope, user_id).name}",
+        address=full_address(path),
+        note="Whoever opens it sets a new password for that person. It works once, for 30 minutes, and is shown this once.",
+    )
+    return _page(InviteForm(), status=201, fresh=fresh)
 
 
 def _sent(made: Invited) -> Response:
