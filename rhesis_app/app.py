@@ -55,8 +55,10 @@ from rhesis_app.kernel.registry import Registry
 from rhesis_app.kernel.scope import Listener
 from rhesis_app.notifications import jobs as notifications_jobs
 from rhesis_app.notifications.api import background as jobs_api
+from rhesis_app.notifications.api import notifications as notifications_api
 from rhesis_app.notifications.api import preferences as preferences_api
 from rhesis_app.notifications.pages import background as jobs_pages
+from rhesis_app.notifications.pages import notifications as notifications_pages
 from rhesis_app.notifications.pages import preferences as preferences_pages
 from rhesis_app.projects import api as projects_api
 from rhesis_app.projects import pages as projects_pages
@@ -115,6 +117,7 @@ PAGES: tuple[ModuleType, ...] = (
     reports_pages,
     jobs_pages,
     preferences_pages,
+    notifications_pages,
     demo_pages,
 )
 APIS: tuple[ModuleType, ...] = (
@@ -139,6 +142,7 @@ APIS: tuple[ModuleType, ...] = (
     reports_api,
     jobs_api,
     preferences_api,
+    notifications_api,
 )
 JOBS: tuple[ModuleType, ...] = (runs_jobs, imports_jobs, insights_jobs, reports_jobs, notifications_jobs)
 LISTENERS: dict[str, tuple[Listener, ...]] = {"run.finished": (decide_run,), "run.recounted": (decide_run,)}

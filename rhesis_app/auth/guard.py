@@ -145,6 +145,7 @@ def _of_session(host: Host, kind: str, otherwise: str) -> Identity:
         role_name=row["role_name"],
         theme=row["theme"],
         is_demo=row["is_demo"],
+        unread=row["unread"],
     )
 
 

@@ -57,11 +57,17 @@ class Shell:
     can_read_jobs: bool = False
     can_choose_preferences: bool = False
     can_read_members: bool = False
+    unread: int = 0
 
     @property
     def initials(self) -> str:
         """Two letters for the avatar."""
         return initials_of(self.user_name or self.user_email)
+
+    @property
+    def unread_words(self) -> str:
+        """How much is not read; it is counted to a hundred."""
+        return str(self.unread) if self.unread < 100 else "99+"
 
     @property
     def groups(self) -> tuple["NavGroup", ...]:

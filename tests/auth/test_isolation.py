@@ -126,6 +126,7 @@ def everything_of(charlie: Person) -> Theirs:
             "file_format": "jsonl",
             "result_id": result,
             "token_id": token,
+            "notification_id": charlie.api.get("/notifications").json[0]["id"],
             "user_id": charlie.actor.user_id,
             "organization_id": charlie.actor.organization_id,
             "session_id": session_of(charlie),
@@ -263,6 +264,7 @@ def test_a_viewer_changes_nothing(app: Flask, alice: Person, bob: Person, superu
     with alice.scope() as scope, scope.atomic():
         job_id = ask_for(scope, NewJob(kind="reports.render", subject_type="report", subject_id=new_id()))
     ids = {
+        "notification_id": new_id(),
         "slug": world.ask("SELECT slug FROM project")[0].slug,
         "project_id": world.project_id,
         "endpoint_id": world.endpoint_id,
@@ -289,6 +291,11 @@ def test_a_viewer_changes_nothing(app: Flask, alice: Person, bob: Person, superu
         "review_id": new_id(),
     }
     own = {
+        "notifications.open_one",
+        "notifications.read",
+        "notifications.read_all",
+        "notifications_api.read",
+        "notifications_api.read_all",
         "me_api.Me",
         "me_api.end_others",
         "me_api.password",

@@ -21,6 +21,7 @@ RULES = {
     "profile.index": "/settings/profile",
     "organizations.index": "/organizations",
     "reset.ask": "/forgotten",
+    "notifications.index": "/notifications",
     "members.index": "/settings/members",
     "auth.tokens": "/settings/tokens",
     "auth.revoke_token": "/settings/tokens/<token_id>/revoke",

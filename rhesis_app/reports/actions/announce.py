@@ -21,7 +21,7 @@ def announce_run(scope: Scope, run_id: UUID, *, registry: Registry) -> None:
     """Tell whoever started a run that it has ended, and what its gates said; once, whoever ends it."""
     query = scope.select(TestRun.started_by, TestRun.project_id).where(TestRun.id == run_id)
     row = scope.session.execute(query).one_or_none()
-    recipients = _people(scope, row.started_by) if row is not None and scope.channels else ()
+    recipients = _people(scope, row.started_by) if row is not None else ()
     if row is None or not recipients:
         return
     summary = replace(run_summary(scope, registry, run_id), gates=gate_findings(scope, run_id))
@@ -49,7 +49,7 @@ def announce_report(scope: Scope, report: ReportView, asked_by: UUID | None) -> 
             kinds=(EventKind.REPORT_READY,),
             subject_id=report.id,
             message=report_message(report.title, report.project_slug, report.run_number, report.baseline_number),
-            recipients=_people(scope, asked_by) if scope.channels else (),
+            recipients=_people(scope, asked_by),
             project_id=report.project_id,
         ),
     )
