@@ -86,6 +86,13 @@ class WebClient:
         return self._client.post(path, data={"csrf_token": self.csrf, **(data or {})}, **options)
 
 
+def signed_in(app: Flask, email: str, password: str = PASSWORD) -> ApiClient:
+    """A program that has logged in with a password."""
+    answer = app.test_client().post("/api/v1/auth/login", json={"email": email, "password": password})
+    assert answer.status_code == 200, answer.text
+    return ApiClient(app, answer.json["access_token"])
+
+
 @dataclass
 class Person:
     """Somebody in an organization."""
