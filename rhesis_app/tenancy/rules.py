@@ -10,7 +10,7 @@ from rhesis_app.kernel.permissions import Permission
 
 # What the roles differ in, in words, each with a permission that stands for it.
 DEEDS: Final = (
-    ("Read everything but the audit log", Permission.RUN_READ),
+    ("Read results and everything they rest on", Permission.RUN_READ),
     ("Make own API tokens", Permission.TOKEN_MANAGE),
     ("Write requirements, metrics, tests and sets", Permission.TEST_WRITE),
     ("Edit endpoints", Permission.ENDPOINT_WRITE),
@@ -22,8 +22,7 @@ DEEDS: Final = (
     ("Archive projects", Permission.PROJECT_DELETE),
     ("Invite and manage members", Permission.MEMBER_MANAGE),
     ("Rename the organization", Permission.ORGANIZATION_UPDATE),
-    ("Read the audit log", Permission.AUDIT_READ),
-    ("Delete the organization, and make owners", Permission.ORGANIZATION_DELETE),
+    ("Make and change owners", Permission.ORGANIZATION_DELETE),
 )
 INVITATION_LIFE: Final = timedelta(days=7)
 MOST_OPEN_INVITATIONS: Final = 500
