@@ -56,7 +56,9 @@ def switch_organization(host: Host, scope: Scope, session_id: UUID | None, organ
     held = require_session(scope, session_id)
     with scope.atomic() as session:
         moved = update(Session).where(Session.id == held, Session.user_id == scope.actor.user_id)
-        moved = moved.values(organization_id=target.id, last_seen_at=func.now()).returning(Session.expires_at, Session.idle_seconds)
+        moved = moved.values(organization_id=target.id, last_seen_at=func.now()).returning(
+            Session.expires_at, Session.idle_seconds
+        )
         kept = session.execute(moved).one()
         scope.record("session.switch", "organization", target.id)
     rows = host.ask("SELECT * FROM find_session(:id)", id=held)
