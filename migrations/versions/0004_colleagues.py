@@ -128,7 +128,7 @@ GRANT UPDATE (read_at) ON notification TO rhesis_app;
 """
 
 # As in the first migration, for memberships that have not ended. A sign-in enters the organization that was used last; the
-# first is the one that somebody came with. A session also says how much its owner has not read, to a hundred.
+# first is the one that somebody came with, be it one that they have left when there is no other. A session also says how much its owner has not read, to a hundred.
 FIND = """
 DROP FUNCTION find_login(text);
 CREATE FUNCTION find_login(wanted text) RETURNS TABLE (user_id uuid, password_hash text, is_active boolean, epoch integer, organization_id uuid,
@@ -138,7 +138,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_te
          (SELECT m.organization_id FROM membership m WHERE m.user_id = u.id AND m.left_at IS NULL
            ORDER BY (SELECT max(s.last_seen_at) FROM session s WHERE s.user_id = u.id AND s.organization_id = m.organization_id) DESC NULLS LAST,
                     m.created_at LIMIT 1),
-         (SELECT m.organization_id FROM membership m WHERE m.user_id = u.id AND m.left_at IS NULL ORDER BY m.created_at LIMIT 1)
+         (SELECT m.organization_id FROM membership m WHERE m.user_id = u.id ORDER BY m.left_at IS NOT NULL, m.created_at LIMIT 1)
     FROM app_user u JOIN user_password p ON p.user_id = u.id WHERE u.email = wanted $$;
 
 DROP FUNCTION find_session(uuid);

@@ -159,8 +159,26 @@ def test_of_many_who_use_a_link_at_once_one_sets_the_password(app: Flask, alice:
 
 def test_the_operator_makes_a_link_for_anybody_who_belongs_somewhere(host: Runtime, alice: Person) -> None:
     assert make_operators_link(host, "ALICE@example.org").startswith("/reset/")
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound, match="Nobody is registered"):
         make_operators_link(host, "nobody@example.org")
+
+
+def test_somebody_who_has_left_and_forgotten_comes_back_by_an_invitation(
+    app: Flask, stranger: ApiClient, alice: Person, charlie: Person, box: PostBox
+) -> None:
+    """The invitation asks for the password of their account, so they must be able to set one."""
+    successor = add_member(charlie, "dana", "Owner")
+    assert successor.api.delete(f"/members/{charlie.actor.user_id}").status_code == 204
+    nowhere = stranger.post("/auth/login", {"email": charlie.email, "password": PASSWORD})
+    assert (nowhere.status_code, "any organization" in nowhere.json["detail"]) == (401, True)
+    asked(stranger, charlie.email)
+    do_jobs(charlie)
+    assert reset(stranger, link_in(box)) == 204
+    alice.api.post("/invitations", {"email": charlie.email, "role": "Viewer"})
+    do_jobs(alice)
+    token = re.findall(rf"Join: {SITE}/invitations/(\S+)", box.taken[-1].text)[0]
+    assert stranger.post("/invitations/accept", {"token": token, "password": NEW}).status_code == 201
+    assert signed_in(app, charlie.email, NEW).get("/me").json["organization_name"] == "Organization A"
 
 
 def test_an_administrator_hands_a_link_over(app: Flask, stranger: ApiClient, alice: Person, bob: Person) -> None:

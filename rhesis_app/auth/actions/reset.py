@@ -74,7 +74,7 @@ def make_operators_link(host: Host, email: str) -> str:
     """The same for whoever runs the server, for anybody. Raises NotFound."""
     actor = _registered(host, email.strip().lower())
     if actor is None or actor.user_id is None:
-        raise NotFound(f"Nobody who belongs to an organization is registered as {email}.")
+        raise NotFound(f"Nobody is registered as {email}.")
     with host.open_scope(actor) as scope, scope.atomic():
         path = _link(scope, actor.user_id)
         scope.record("password.reset_link", "user", actor.user_id)
@@ -111,10 +111,11 @@ def _holder(host: Host, token: str) -> Actor:
 
 
 def _registered(host: Host, address: str) -> Actor | None:
-    rows = host.ask("SELECT user_id, organization_id, is_active FROM find_login(:email)", email=address)
-    if not rows or not rows[0]["is_active"] or rows[0]["organization_id"] is None:
+    """Whoever has this address, in an organization of theirs: also somebody who has left all, and is invited again."""
+    rows = host.ask("SELECT * FROM find_login(:email)", email=address)
+    if not rows or not rows[0]["is_active"] or rows[0]["first_organization_id"] is None:
         return None
-    return _person(rows[0]["user_id"], rows[0]["organization_id"])
+    return _person(rows[0]["user_id"], rows[0]["organization_id"] or rows[0]["first_organization_id"])
 
 
 def _person(user_id: UUID, organization_id: UUID) -> Actor:

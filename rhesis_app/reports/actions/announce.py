@@ -3,8 +3,6 @@
 from dataclasses import replace
 from uuid import UUID
 
-from sqlalchemy import select
-
 from rhesis_app.kernel.registry import Registry
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.notifications.actions.announce import announce
@@ -14,7 +12,7 @@ from rhesis_app.reports.queries import ReportView, gate_findings
 from rhesis_app.reports.rules import report_message, run_message
 from rhesis_app.runs.models import TestRun
 from rhesis_app.runs.queries.summary import run_summary
-from rhesis_app.tenancy.models import User
+from rhesis_app.tenancy.queries.members import member_address
 
 
 def announce_run(scope: Scope, run_id: UUID, *, registry: Registry) -> None:
@@ -59,5 +57,5 @@ def _people(scope: Scope, user_id: UUID | None) -> tuple[Recipient, ...]:
     """The person, while they still belong here."""
     if user_id is None:
         return ()
-    address = scope.session.scalar(select(User.email).where(User.id == user_id, User.is_active))
+    address = member_address(scope, user_id)
     return (Recipient(address=address, user_id=user_id),) if address else ()

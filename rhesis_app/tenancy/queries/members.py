@@ -71,6 +71,15 @@ def view_member(scope: Scope, user_id: UUID) -> MemberView:
     return _member(scope, row)
 
 
+def member_address(scope: Scope, user_id: UUID) -> str | None:
+    """The e-mail address of somebody, while they belong here and are not shut out."""
+    query = scope.select(Membership.user_id, User.email).join(User, User.id == Membership.user_id)
+    row = scope.session.execute(
+        query.where(User.id == user_id, User.is_active, Membership.left_at.is_(None))
+    ).one_or_none()
+    return row.email if row is not None else None
+
+
 def may_grant(scope: Scope, role_may: frozenset[Permission]) -> bool:
     """Whether the actor manages members and may themselves do all that a role may."""
     return scope.may(Permission.MEMBER_MANAGE) and role_may <= scope.actor.permissions

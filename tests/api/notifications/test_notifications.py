@@ -12,7 +12,7 @@ from rhesis_app.notifications.rules.events import Event, EventKind, Message, Rec
 from rhesis_app.projects.queries import ProjectView
 from tests.background import do_jobs
 from tests.factories import Given, RunPlan, make_run
-from tests.people import Person
+from tests.people import Person, add_member
 
 PATH = "/notifications"
 
@@ -48,6 +48,18 @@ def test_a_report_that_is_ready_is_told_without_a_mail_server(alice: Person, pro
     assert alice.web.get(one["link"]).status_code == 200
     assert one["read_at"] is None
     assert alice.count(Delivery) == 0
+
+
+def test_somebody_who_has_left_hears_nothing_any_more(alice: Person, project: ProjectView) -> None:
+    erin = add_member(alice, "erin", "Member")
+    with alice.scope() as scope:
+        run = make_run(scope, RunPlan(project_id=project.id), [Given()])
+    assert erin.api.post("/reports", {"run_id": str(run.id), "exporter": "json.run"}).status_code == 202
+    alice.api.delete(f"/members/{erin.actor.user_id}")
+    do_jobs(alice)
+    with erin.scope() as scope:
+        assert scope.session.scalar(text("SELECT count(*) FROM notification")) == 0
+    assert alice.api.get("/reports").json[0]["status"] == "done"
 
 
 def test_each_is_told_once_however_often_it_is_told(alice: Person, bob: Person) -> None:
