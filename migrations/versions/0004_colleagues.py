@@ -20,7 +20,7 @@ def upgrade() -> None:
     for statement in (
         policies("invitation", "organization_id = app_organization()"),
         policies("notification", "organization_id = app_organization() AND user_id = app_user_id()"),
-        *(TOLD, GRANTS, FIND, INVITED, LINKS, MINE, SWEEP, CLOSE),
+        *(TOLD, GRANTS, FIND, INVITED, LINKS, MINE, SEEN, SWEEP, CLOSE),
     ):
         cursor.execute(statement)
 
@@ -230,6 +230,15 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_te
      AND EXISTS (SELECT 1 FROM membership m WHERE m.user_id = who AND m.organization_id <> app_organization() AND m.left_at IS NULL) $$;
 """
 
+# When a member was last here, in a browser, a program or with a token; noted at most every five minutes.
+SEEN = """
+CREATE FUNCTION last_seen_here(who uuid) RETURNS timestamptz
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+  SELECT GREATEST(
+    (SELECT max(s.last_seen_at) FROM session s WHERE s.user_id = who AND s.organization_id = app_organization()),
+    (SELECT max(t.last_used_at) FROM api_token t WHERE t.user_id = who AND t.organization_id = app_organization())) $$;
+"""
+
 SWEEP = """
 CREATE OR REPLACE FUNCTION sweep_expired() RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
@@ -244,7 +253,7 @@ CLOSE = """
 DO $$ DECLARE signature text; BEGIN
   FOREACH signature IN ARRAY ARRAY['find_login(text)', 'find_session(uuid)', 'find_token(text)', 'find_invitation(text)', 'end_access(uuid)',
     'find_one_time_token(text, text)', 'end_one_time_tokens(text)', 'my_organizations()', 'my_organizations_with_project(text)',
-    'belongs_elsewhere(uuid)', 'sweep_expired()'] LOOP
+    'belongs_elsewhere(uuid)', 'last_seen_here(uuid)', 'sweep_expired()'] LOOP
     EXECUTE 'REVOKE ALL ON FUNCTION ' || signature || ' FROM PUBLIC';
     EXECUTE 'GRANT EXECUTE ON FUNCTION ' || signature || ' TO rhesis_app';
   END LOOP;

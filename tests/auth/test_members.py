@@ -41,6 +41,17 @@ def test_members_are_listed_in_pages_by_name(alice: Person) -> None:
     assert [one["name"] for one in alice.api.get(following).json] == ["Mona", "Zoe"]
 
 
+def test_when_somebody_was_last_here_is_for_those_who_manage_members(
+    alice: Person, bob: Person, charlie: Person
+) -> None:
+    assert {one["name"]: one["last_seen_at"] for one in alice.api.get("/members").json}["Bob"] is None
+    assert bob.api.get("/me").status_code == 200
+    assert charlie.web.get("/").status_code in {200, 303}
+    seen = {one["name"]: one["last_seen_at"] for one in alice.api.get("/members").json}
+    assert seen["Bob"]
+    assert {one["last_seen_at"] for one in bob.api.get("/members").json} == {None}
+
+
 def test_a_changed_role_acts_at_the_next_request(alice: Person, bob: Person) -> None:
     assert bob.api.post("/projects", {"name": "Mine"}).status_code == 403
     assert change(alice, bob, "Member").json["role"] == "Member"

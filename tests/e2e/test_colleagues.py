@@ -1,6 +1,9 @@
 """A colleague: invited, let in by a link, reading everything and changing nothing, given more, and shown out again."""
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -53,6 +56,24 @@ def offered(page: Page) -> list[str]:
     """What could be pressed in the page itself, and is not hidden in a closed menu."""
     pressable = page.locator("main button:visible, main a.btn:visible").all_inner_texts()
     return [words.strip() for words in pressable if OFFERS.match(words.strip())]
+
+
+@pytest.mark.timeout(120)
+def test_whoever_runs_the_server_makes_a_link_for_a_forgotten_password(mailed: Instance, watched: Watched) -> None:
+    words = ("reset-link", EMAIL, "--url", mailed.url)
+    environment = {**os.environ, "RHESIS_DATA": str(mailed.data)}
+    command = [sys.executable, "-m", "rhesis_app.cli", *words]
+    done = subprocess.run(command, check=True, env=environment, capture_output=True, text=True)
+    watched.page.goto(done.stdout.strip())
+    expect(watched.page.get_by_label("E-mail")).to_have_value(EMAIL)
+    watched.page.get_by_label("New password").fill(PASSWORD)
+    watched.page.get_by_role("button", name="Set password").click()
+    expect(watched.page.get_by_text("Your password was changed")).to_be_visible()
+    sign_in(watched, mailed)
+    unknown = subprocess.run(
+        [*command[:4], "nobody@example.org"], check=False, env=environment, capture_output=True, text=True
+    )
+    assert (unknown.returncode, "Nobody is registered" in unknown.stderr) == (1, True)
 
 
 @pytest.mark.timeout(240)

@@ -67,4 +67,9 @@ class Event:
 
     def __post_init__(self) -> None:
         """The same event has the same id, however often it is told."""
-        object.__setattr__(self, "id", uuid5(_EVENTS, f"{self.kinds[0]}:{self.subject_id}"))
+        object.__setattr__(self, "id", event_id(self.kinds[0], self.subject_id))
+
+
+def event_id(kind: str, subject_id: UUID) -> UUID:
+    """The id that an event of this kind about this subject always has."""
+    return uuid5(_EVENTS, f"{kind}:{subject_id}")

@@ -10,6 +10,8 @@ from rhesis_app.auth.actions.reset import make_reset_link
 from rhesis_app.kernel.errors import AppError, Conflict, Forbidden, Invalid
 from rhesis_app.kernel.paging import MAX_LIMIT
 from rhesis_app.kernel.permissions import Permission
+from rhesis_app.notifications.queries.deliveries import undelivered
+from rhesis_app.notifications.rules.events import INVITED
 from rhesis_app.tenancy.actions.invitations import LINK, Invited, invite, revoke_invitation, send_again
 from rhesis_app.tenancy.actions.members import change_role, remove_member
 from rhesis_app.tenancy.queries.invitations import waiting_invitations
@@ -149,6 +151,7 @@ def _page(form: InviteForm, *, status: int = 200, fresh: FreshLink | None = None
     can_manage = scope.may(Permission.MEMBER_MANAGE)
     page = list_members(scope, page_request(cursor=request.args.get("cursor"), limit=MAX_LIMIT, count=True))
     roles = list_roles(scope)
+    invitations = waiting_invitations(scope) if can_manage else ()
     return render_page(
         "members/index.html",
         section="members",
@@ -158,7 +161,8 @@ def _page(form: InviteForm, *, status: int = 200, fresh: FreshLink | None = None
         roles=roles,
         deeds=DEEDS,
         grantable=[(role.name, role.name) for role in roles if role.can_grant],
-        invitations=waiting_invitations(scope) if can_manage else (),
+        invitations=invitations,
+        undelivered=undelivered(scope, INVITED, (one.id for one in invitations)),
         can_manage=can_manage,
         has_mail=LINK in scope.channels,
         form=form,

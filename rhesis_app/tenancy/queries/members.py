@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func
+from sqlalchemy import ColumnElement, Select, func, null
 
 from rhesis_app.kernel.errors import NotFound
 from rhesis_app.kernel.paging import By, Page, PageRequest, keyset, page_of
@@ -28,13 +28,17 @@ class RoleView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberView:
-    """Somebody in this organization. `can_manage` says whether the actor may change their role or remove them."""
+    """Somebody in this organization. `can_manage` says whether the actor may change their role or remove them.
+
+    `last_seen_at` is for those who manage members, and to five minutes; the others are told of nobody's hours.
+    """
 
     user_id: UUID
     name: str
     email: str
     role: str
     joined_at: datetime
+    last_seen_at: datetime | None
     is_me: bool
     can_manage: bool
 
@@ -86,8 +90,11 @@ def may_grant(scope: Scope, role_may: frozenset[Permission]) -> bool:
 
 
 def _members(scope: Scope) -> Select[Any]:
+    manages = scope.may(Permission.MEMBER_MANAGE)
+    seen: ColumnElement[Any] = func.last_seen_here(Membership.user_id) if manages else null()
     query = scope.select(
         Membership.user_id,
+        seen.label("last_seen_at"),
         Membership.created_at.label("joined_at"),
         User.name,
         User.email,
@@ -110,6 +117,7 @@ def _member(scope: Scope, row: Mapping[Any, Any]) -> MemberView:
         email=row["email"],
         role=row["role"],
         joined_at=row["joined_at"],
+        last_seen_at=row["last_seen_at"],
         is_me=row["user_id"] == scope.actor.user_id,
         can_manage=may_grant(scope, may),
     )

@@ -78,6 +78,17 @@ def test_with_one_a_letter_brings_the_link_and_nobody_else_sees_it(alice: Person
     assert alice.api.post("/invitations", {"email": "e@example.org", "role": "Viewer"}).json["accept_url"] is None
 
 
+def test_an_address_that_no_server_takes_is_said(alice: Person, box: PostBox) -> None:
+    box.refuse["dana@example.org"] = "550 no such mailbox"
+    invite(alice)
+    invite(alice, email="erin@example.org")
+    assert "Not delivered" not in alice.web.get(PATH).text
+    do_jobs(alice)
+    page = alice.web.get(PATH).text
+    assert "Not delivered" in row_of(page, "dana@example.org")
+    assert "Pending" in row_of(page, "erin@example.org")
+
+
 def test_sent_again_the_letter_before_leads_nowhere(alice: Person, box: PostBox) -> None:
     invite(alice)
     do_jobs(alice)
