@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 from rhesis_app.kernel.permissions import BUILT_IN_ROLES
 from rhesis_app.tenancy.actions.members import change_role, hold_members
 from rhesis_app.tenancy.models import AuditEntry, Membership
-from tests.people import Person, add_member
+from tests.people import PASSWORD, ApiClient, Person, add_member
 
 
 def roles(person: Person) -> dict[str, str]:
@@ -73,6 +73,18 @@ def test_somebody_removed_is_out_at_the_next_request_and_what_they_did_keeps_the
     assert roles(alice) == {"Alice": "Owner"}
     assert alice.api.get(f"/members/{bob.actor.user_id}").status_code == 404
     assert alice.count(Membership, user_id=bob.actor.user_id) == 1
+
+
+def test_the_refresh_tokens_of_somebody_removed_end_as_well(app: Flask, alice: Person, charlie: Person) -> None:
+    link = alice.api.post("/invitations", {"email": charlie.email, "role": "Viewer"}).json["accept_url"]
+    body = {"token": link.rpartition("/")[2], "password": PASSWORD}
+    pair = ApiClient(app, None).post("/invitations/accept", body).json
+    again = ApiClient(app, None).post("/auth/refresh", {"refresh_token": pair["refresh_token"]})
+    assert again.status_code == 200
+    assert alice.api.delete(f"/members/{charlie.actor.user_id}").status_code == 204
+    refused = ApiClient(app, None).post("/auth/refresh", {"refresh_token": again.json["refresh_token"]})
+    assert refused.status_code == 401
+    assert charlie.api.get("/me").status_code == 200  # at home nothing has changed
 
 
 def test_what_somebody_removed_held_stays_closed_when_they_come_back(
