@@ -1,5 +1,6 @@
 """Roles and places: nobody rises above those who lift them, what is taken away is gone at once, and one owner always stays."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -164,10 +165,11 @@ def test_somebody_demoted_while_they_waited_changes_nothing(alice: Person, bob: 
         hold_members(scope)
         with ThreadPoolExecutor(1) as pool:
             waiting = pool.submit(change, erin, bob, "Owner")
-            while not session.scalar(
-                text("SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()")
-            ):
-                pass
+            blocked = text("SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()")
+            until = time.monotonic() + 10
+            while not session.scalar(blocked):
+                assert time.monotonic() < until, "nobody waits for the members to be let go"
+                time.sleep(0.01)
             change_role(scope, erin.actor.user_id, "Viewer")  # type: ignore[arg-type]
             session.commit()
             assert waiting.result().status_code == 403

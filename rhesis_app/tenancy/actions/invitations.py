@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from sqlalchemy import Interval, func, literal, update
+from sqlalchemy import Interval, func, literal, select, update
 from sqlalchemy.exc import IntegrityError
 
 from rhesis_app.kernel.errors import Conflict, Forbidden, NotFound
@@ -14,9 +14,10 @@ from rhesis_app.kernel.scope import Scope
 from rhesis_app.notifications.actions.announce import announce
 from rhesis_app.notifications.rules.events import INVITED, Event, Message, Recipient
 from rhesis_app.tenancy.actions.members import ABOVE, hold_members, named_role
-from rhesis_app.tenancy.models import Invitation, Membership, User
+from rhesis_app.tenancy.models import Invitation, Membership, Role, User
 from rhesis_app.tenancy.queries.invitations import InvitationView, held_invitation, view_invitation
-from rhesis_app.tenancy.queries.members import find_role
+from rhesis_app.tenancy.queries.members import roles_by_name
+from rhesis_app.tenancy.queries.roles import role_permissions
 from rhesis_app.tenancy.rules import INVITATION_LIFE, MOST_OPEN_INVITATIONS, check_email
 
 LINK = "link"
@@ -38,7 +39,7 @@ def invite(scope: Scope, email: str, role: str) -> Invited:
     try:
         with scope.atomic():
             mine = hold_members(scope)
-            role_id, may = named_role(scope, role)
+            role_id, may = named_role(roles_by_name(scope), role)
             if not may <= mine:
                 raise Forbidden(ABOVE)
             _refuse_known(scope, address)
@@ -75,9 +76,16 @@ _MEMBER = "{} is a member already."
 
 def _hold(scope: Scope, invitation_id: UUID) -> Invitation:
     mine = hold_members(scope)
-    row = scope.get(Invitation, invitation_id, lock=True)
-    found = find_role(scope, held_invitation(scope, invitation_id).role)
-    if found is None or not found[1] <= mine:
+    query = scope.select(Invitation, Role).join(
+        Role, (Role.organization_id == Invitation.organization_id) & (Role.id == Invitation.role_id)
+    )
+    found = scope.session.execute(
+        query.where(Invitation.id == invitation_id).with_for_update(of=Invitation)
+    ).one_or_none()
+    if found is None:
+        raise NotFound("There is no such invitation here.")
+    row, role = found
+    if not role_permissions(role.name, role.is_builtin, role.permissions) <= mine:
         raise Forbidden(ABOVE)
     if row.accepted_at is not None:
         raise Conflict(f"{row.email} has accepted this invitation already.")
@@ -90,7 +98,6 @@ def _revoke(scope: Scope, row: Invitation) -> None:
         Invitation.organization_id == scope.organization_id, Invitation.id == row.id, *OPEN
     )
     scope.session.execute(statement.values(revoked_at=func.now()))
-    scope.session.expire(row)
 
 
 def _refuse_known(scope: Scope, address: str) -> None:
@@ -99,7 +106,9 @@ def _refuse_known(scope: Scope, address: str) -> None:
         .join(User, User.id == Membership.user_id)
         .where(User.email == address, Membership.left_at.is_(None))
     )
-    if scope.session.scalar(member) is not None:
+    waiting = scope.select(Invitation.id).with_only_columns(func.count()).where(*OPEN).scalar_subquery()
+    known = scope.session.execute(select(member.exists().label("is_member"), waiting.label("waiting"))).one()
+    if known.is_member:
         raise Conflict(_MEMBER.format(address), errors={"email": [_MEMBER.format(address)]})
     # one that ran out makes room for the new one
     scope.session.execute(
@@ -112,8 +121,7 @@ def _refuse_known(scope: Scope, address: str) -> None:
         )
         .values(revoked_at=func.now())
     )
-    waiting = scope.session.scalar(scope.select(Invitation.id).with_only_columns(func.count()).where(*OPEN))
-    if (waiting or 0) >= MOST_OPEN_INVITATIONS:
+    if known.waiting >= MOST_OPEN_INVITATIONS:
         raise Conflict(f"{MOST_OPEN_INVITATIONS} invitations are waiting already. Revoke some that nobody will accept.")
 
 

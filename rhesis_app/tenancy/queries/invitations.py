@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Select, case, func, literal
 
+from rhesis_app.kernel.errors import NotFound
 from rhesis_app.kernel.paging import By, Page, PageRequest, keyset, page_of
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.scope import Scope
@@ -86,10 +87,10 @@ def waiting_invitations(scope: Scope) -> tuple[InvitationView, ...]:
 def view_invitation(scope: Scope, invitation_id: UUID) -> InvitationView:
     """One invitation; NotFound for strangers."""
     scope.require(Permission.MEMBER_MANAGE)
-    scope.get(Invitation, invitation_id)
-    return _view(
-        scope, scope.session.execute(_invitations(scope).where(Invitation.id == invitation_id)).mappings().one()
-    )
+    row = scope.session.execute(_invitations(scope).where(Invitation.id == invitation_id)).mappings().one_or_none()
+    if row is None:
+        raise NotFound("There is no such invitation here.")
+    return _view(scope, row)
 
 
 def held_invitation(scope: Scope, invitation_id: UUID) -> HeldInvitation:

@@ -128,17 +128,7 @@ def _role(scope: Scope, name: str, is_builtin: bool, stored: list[str]) -> RoleV
     return RoleView(name=name, is_builtin=is_builtin, permissions=tuple(sorted(may)), can_grant=may_grant(scope, may))
 
 
-def find_role(scope: Scope, name: str) -> tuple[UUID, frozenset[Permission]] | None:
-    """The id of the role of that name and what it may do; None when there is none."""
-    row = scope.session.execute(
-        scope.select(Role.id, Role.name, Role.is_builtin, Role.permissions).where(Role.name == name)
-    ).one_or_none()
-    return (row.id, role_permissions(row.name, row.is_builtin, row.permissions)) if row is not None else None
-
-
-def grantable_role_ids(scope: Scope, may: frozenset[Permission]) -> list[UUID]:
-    """The roles that somebody who may do this can give to others."""
-    if Permission.MEMBER_MANAGE not in may:
-        return []
+def roles_by_name(scope: Scope) -> dict[str, tuple[UUID, frozenset[Permission]]]:
+    """The id of each role and what it may do."""
     rows = scope.session.execute(scope.select(Role.id, Role.name, Role.is_builtin, Role.permissions)).all()
-    return [row.id for row in rows if role_permissions(row.name, row.is_builtin, row.permissions) <= may]
+    return {row.name: (row.id, role_permissions(row.name, row.is_builtin, row.permissions)) for row in rows}
