@@ -1,16 +1,19 @@
 """What a page offers may be done: over a filled organization, nothing that a viewer sees leads to a refusal."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from html.parser import HTMLParser
 from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
+from sqlalchemy import update
 from werkzeug.exceptions import HTTPException
 
 from rhesis_app.auth.guard import PUBLIC
 from rhesis_app.kernel.permissions import BUILT_IN_ROLES, Permission
+from rhesis_app.projects.actions import create_project
+from rhesis_app.tenancy.models import Organization
 from rhesis_app.web.access import access_of
 from tests.auth.test_isolation import Theirs, everything_of
 from tests.pages.test_odd_forms import pages
@@ -62,16 +65,19 @@ def needed(app: Flask, method: str, path: str) -> Permission | None:
 
 @pytest.fixture
 def filled(charlie: Person) -> Theirs:
-    """One of everything, of Charlie's."""
+    """One of everything, of Charlie's, whose organization also is a demonstration."""
+    with charlie.scope() as scope, scope.atomic() as session:
+        session.execute(
+            update(Organization).where(Organization.id == charlie.actor.organization_id).values(settings={"demo": True})
+        )
     return everything_of(charlie)
 
 
-@pytest.mark.parametrize("role", ["Viewer", "Member", "Admin"])
-def test_no_page_offers_what_would_be_refused(app: Flask, charlie: Person, filled: Theirs, role: str) -> None:
-    somebody = add_member(charlie, "dana", role)
+def refused_offers(app: Flask, person: Person, role: str, addresses: Iterable[str]) -> tuple[list[str], int, int]:
+    """What these pages offer somebody of this role that would be refused; how much they offer, and how many could be opened."""
     may, refused, seen, opened = BUILT_IN_ROLES[role], [], 0, 0
-    for page in pages(app, filled):
-        answer = somebody.web.get(page)
+    for page in addresses:
+        answer = person.web.get(page)
         if answer.status_code == 403:
             continue  # that nothing leads there is looked at where it would
         opened += 1
@@ -82,9 +88,45 @@ def test_no_page_offers_what_would_be_refused(app: Flask, charlie: Person, fille
             permission = needed(app, method, path)
             if permission is not None and permission not in may:
                 refused.append(f"{page} offers {method} {path}, which needs {permission}")
-    assert not refused, "\n".join(sorted({re.sub(r"[0-9a-f-]{36}", "…", one) for one in refused}))
+    return sorted({re.sub(r"[0-9a-f-]{36}", "…", one) for one in refused}), seen, opened
+
+
+@pytest.mark.parametrize("role", ["Viewer", "Member", "Admin"])
+def test_no_page_offers_what_would_be_refused(app: Flask, charlie: Person, filled: Theirs, role: str) -> None:
+    somebody = add_member(charlie, "dana", role)
+    refused, seen, opened = refused_offers(app, somebody, role, pages(app, filled))
+    assert refused == []
     assert opened > 25
     assert seen > 400
+
+
+@pytest.mark.parametrize("role", ["Viewer", "Member"])
+def test_nor_where_nothing_is_yet(app: Flask, charlie: Person, role: str) -> None:
+    """Empty lists offer a next step, to those who may take it; without any project, and in an empty one."""
+    somebody = add_member(charlie, "dana", role)
+    assert refused_offers(app, somebody, role, ["/"])[0] == []
+    with charlie.scope() as scope:
+        slug = create_project(scope, "Empty").slug
+    refused, _, opened = refused_offers(app, somebody, role, pages(app, Theirs({"slug": slug})))
+    assert refused == []
+    assert opened > 15
+
+
+@pytest.mark.parametrize("role", ["Viewer", "Member"])
+def test_nor_of_a_run_that_goes_on_and_of_what_is_archived(
+    app: Flask, charlie: Person, filled: Theirs, role: str
+) -> None:
+    somebody, ids = add_member(charlie, "dana", role), filled.ids
+    started = charlie.api.post(f"/test-sets/{ids['test_set_id']}/runs", {"endpoint_id": str(ids["endpoint_id"])})
+    assert started.status_code == 202, started.text
+    going_on = Theirs({**ids, "run_id": started.json["id"], "number": started.json["number"]})
+    refused, _, opened = refused_offers(app, somebody, role, pages(app, going_on))
+    assert (refused, opened > 25) == ([], True)
+    for kind in ("test_id", "test_set_id", "metric_id", "requirement_id", "gate_id", "endpoint_id"):
+        path = f"/{kind.removesuffix('_id').replace('_', '-')}s/{ids[kind]}"
+        assert charlie.api.delete(path).status_code == 200, path
+    refused, _, opened = refused_offers(app, somebody, role, pages(app, filled))
+    assert (refused, opened > 25) == ([], True)
 
 
 def test_an_owner_is_offered_what_a_viewer_is_not(app: Flask, charlie: Person, filled: Theirs) -> None:
@@ -101,5 +143,11 @@ def test_an_owner_is_offered_what_a_viewer_is_not(app: Flask, charlie: Person, f
         }
 
     offered = kinds(charlie)
-    assert {Permission.TEST_WRITE, Permission.RUN_EXECUTE, Permission.MEMBER_MANAGE, Permission.GATE_MANAGE} <= offered
+    assert {
+        Permission.ORGANIZATION_DELETE,
+        Permission.TEST_WRITE,
+        Permission.RUN_EXECUTE,
+        Permission.MEMBER_MANAGE,
+        Permission.GATE_MANAGE,
+    } <= offered
     assert kinds(viewer) < offered

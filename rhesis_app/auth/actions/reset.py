@@ -33,8 +33,8 @@ from rhesis_app.tenancy.queries.members import view_member
 ENDED: Final = "This link was used already or has run out. Ask for a new one."
 _SAME_S: Final = 0.25
 _ELSEWHERE: Final = (
-    "This person belongs to other organizations too, which a link from here would open. They can ask for a letter, or "
-    "whoever runs this server makes a link: rhesis-app reset-link EMAIL."
+    "This person belongs to other organizations too, which a link from here would open. Whoever runs this server can make "
+    "one: rhesis-app reset-link EMAIL."
 )
 
 
