@@ -32,6 +32,12 @@ def test_the_four_roles_are_listed_with_what_they_may_do(bob: Person, alice: Per
     assert all(one["can_grant"] for one in alice.api.get("/roles").json)
 
 
+def test_a_roles_name_is_understood_in_any_case(alice: Person, bob: Person) -> None:
+    assert change(alice, bob, "member").json["role"] == "Member"
+    made = alice.api.post("/invitations", {"email": "dana@example.org", "role": "VIEWER"})
+    assert (made.status_code, made.json["role"]) == (201, "Viewer")
+
+
 def test_members_are_listed_in_pages_by_name(alice: Person) -> None:
     for name in ("zoe", "carl", "mona"):
         add_member(alice, name, "Member")

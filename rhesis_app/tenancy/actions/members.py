@@ -76,7 +76,10 @@ def hold_members(scope: Scope) -> frozenset[Permission]:
 
 
 def named_role(roles: Mapping[str, RoleRow], name: str) -> RoleRow:
-    """The id of the role of that name and what it may do. Raises Invalid."""
+    """The id of the role of that name, in whichever case, and what it may do. Raises Invalid."""
+    alike = [known for known in roles if known.lower() == name.strip().lower()]
+    if name not in roles and len(alike) == 1:
+        return roles[alike[0]]
     if name not in roles:
         raise Invalid.field("role", f"There is no such role here. Choose one of {', '.join(roles)}.")
     return roles[name]
