@@ -80,6 +80,7 @@ def refused_offers(app: Flask, person: Person, role: str, addresses: Iterable[st
         answer = person.web.get(page)
         if answer.status_code == 403:
             continue  # that nothing leads there is looked at where it would
+        assert answer.status_code < 500, page
         opened += 1
         if not answer.content_type.startswith("text/html"):
             continue
