@@ -9,7 +9,8 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine, text
 
-from rhesis_app.auth.actions import Client, sign_in, sign_in_by_link
+from rhesis_app.auth.actions.first_start import sign_in_by_link
+from rhesis_app.auth.actions.sign_in import Client, sign_in
 from rhesis_app.demo.actions.credentials import fix_port, read_credentials, was_removed
 from rhesis_app.demo.actions.make import Demo, make_demo
 from rhesis_app.demo.actions.remove import find_owner, remove_demo
