@@ -7,9 +7,13 @@ from flask import Flask
 from flask_cors import CORS
 
 import rhesis_app
-from rhesis_app.auth import api as auth_api
-from rhesis_app.auth import pages as auth_pages
+from rhesis_app.auth.api import identity as auth_api
+from rhesis_app.auth.api import me as me_api
 from rhesis_app.auth.guard import register_guard
+from rhesis_app.auth.pages import accept as invitations_pages
+from rhesis_app.auth.pages import profile as profile_pages
+from rhesis_app.auth.pages import reset as reset_pages
+from rhesis_app.auth.pages import sign_in as auth_pages
 from rhesis_app.authoring import jobs as imports_jobs
 from rhesis_app.authoring.api import attacks as attacks_api
 from rhesis_app.authoring.api import edits as test_edits_api
@@ -53,8 +57,10 @@ from rhesis_app.kernel.registry import Registry
 from rhesis_app.kernel.scope import Listener
 from rhesis_app.notifications import jobs as notifications_jobs
 from rhesis_app.notifications.api import background as jobs_api
+from rhesis_app.notifications.api import notifications as notifications_api
 from rhesis_app.notifications.api import preferences as preferences_api
 from rhesis_app.notifications.pages import background as jobs_pages
+from rhesis_app.notifications.pages import notifications as notifications_pages
 from rhesis_app.notifications.pages import preferences as preferences_pages
 from rhesis_app.projects import api as projects_api
 from rhesis_app.projects import pages as projects_pages
@@ -69,9 +75,15 @@ from rhesis_app.runs.actions.tell import ask_to_tell_plugins
 from rhesis_app.runs.pages import again as reruns_pages
 from rhesis_app.runs.pages import results as results_pages
 from rhesis_app.runs.pages import runs as runs_pages
-from rhesis_app.tenancy import api as plugins_api
-from rhesis_app.tenancy import pages as plugins_pages
-from rhesis_app.tenancy.actions import write_audit
+from rhesis_app.tenancy.actions.audit import write_audit
+from rhesis_app.tenancy.api import invitations as invitations_api
+from rhesis_app.tenancy.api import members as members_api
+from rhesis_app.tenancy.api import organizations as organizations_api
+from rhesis_app.tenancy.api import plugins as plugins_api
+from rhesis_app.tenancy.pages import members as members_pages
+from rhesis_app.tenancy.pages import organizations as organizations_pages
+from rhesis_app.tenancy.pages import plugins as plugins_pages
+from rhesis_app.tenancy.queries.organizations import organizations_with_project
 from rhesis_app.web import docs, health
 from rhesis_app.web.errors import register_errors
 from rhesis_app.web.headers import register_headers
@@ -85,6 +97,11 @@ from rhesis_app.web.tokens import cookie_name, register_tokens
 # In the order of the product: auth, tenancy, projects, endpoints, tests, runs.
 PAGES: tuple[ModuleType, ...] = (
     auth_pages,
+    invitations_pages,
+    reset_pages,
+    profile_pages,
+    organizations_pages,
+    members_pages,
     plugins_pages,
     projects_pages,
     endpoints_pages,
@@ -105,10 +122,15 @@ PAGES: tuple[ModuleType, ...] = (
     reports_pages,
     jobs_pages,
     preferences_pages,
+    notifications_pages,
     demo_pages,
 )
 APIS: tuple[ModuleType, ...] = (
     auth_api,
+    me_api,
+    organizations_api,
+    members_api,
+    invitations_api,
     plugins_api,
     projects_api,
     endpoints_api,
@@ -126,6 +148,7 @@ APIS: tuple[ModuleType, ...] = (
     reports_api,
     jobs_api,
     preferences_api,
+    notifications_api,
 )
 JOBS: tuple[ModuleType, ...] = (runs_jobs, imports_jobs, insights_jobs, reports_jobs, notifications_jobs)
 LISTENERS: dict[str, tuple[Listener, ...]] = {"run.finished": (decide_run,), "run.recounted": (decide_run,)}
@@ -196,6 +219,7 @@ def _register_edges(app: Flask, settings: Settings) -> None:
         CORS(app, resources={"/api/*": {"origins": list(settings.cors_origins)}}, supports_credentials=False)
     close_scopes(app)
     app.extensions["rhesis_projects"] = list_project_links
+    app.extensions["rhesis_elsewhere"] = organizations_with_project
     app.config.update(API_TITLE="Rhesis App", API_VERSION=rhesis_app.__version__, OPENAPI_VERSION="3.1.0")
     api = DocumentedApi(app)
     for edge in APIS:

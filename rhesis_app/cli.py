@@ -95,7 +95,7 @@ def doctor() -> None:
 @click.option("--url", default="", help="Where this instance is reached, such as https://rhesis.example.org.")
 def first_link(*, url: str) -> None:
     """Print the one-time link that makes the first owner."""
-    from rhesis_app.auth.actions import make_first_start_link
+    from rhesis_app.auth.actions.first_start import make_first_start_link
 
     path = make_first_start_link(_fit_host(running=True))
     click.echo("Somebody is registered already: sign in." if path is None else f"first start: {url}{path}")
@@ -110,7 +110,7 @@ def first_link(*, url: str) -> None:
 )
 def create_owner(email: str, *, name: str, organization: str, password: str) -> None:
     """Make an owner with an organization of their own, for machines without a browser."""
-    from rhesis_app.auth.actions import NewAccount, found
+    from rhesis_app.auth.actions.first_start import NewAccount, found
     from rhesis_app.kernel.errors import AppError
 
     account = NewAccount(organization_name=organization, name=name, email=email, password=password)
@@ -119,6 +119,20 @@ def create_owner(email: str, *, name: str, organization: str, password: str) -> 
     except AppError as problem:
         raise click.ClickException(problem.detail) from problem
     click.echo(f"{email} may sign in now.")
+
+
+@main.command("reset-link")
+@click.argument("email")
+@click.option("--url", default="", help="Where this instance is reached, such as https://rhesis.example.org.")
+def reset_link(email: str, *, url: str) -> None:
+    """Print a one-time link by which EMAIL sets a new password, for half an hour."""
+    from rhesis_app.auth.actions.reset import make_operators_link
+    from rhesis_app.kernel.errors import AppError
+
+    try:
+        click.echo(f"{url}{make_operators_link(_fit_host(running=True), email)}")
+    except AppError as problem:
+        raise click.ClickException(problem.detail) from problem
 
 
 @main.command(

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from rhesis_app.demo.actions.credentials import REMOVED, chatbot_port, fix_port, was_removed
+from rhesis_app.demo.actions.credentials import REMOVED, chatbot_port, fix_port, model_port, was_removed
 from rhesis_app.infra.embedded.leash import start_leashed
 from rhesis_app.infra.site import site_directory
 from rhesis_app.infra.up import ExtraChild, Ready, UpOptions
@@ -16,8 +16,9 @@ from rhesis_app.infra.web_server import port_problem
 ALLOW_TARGETS: Final = "RHESIS_ALLOW_TARGETS"
 LOOPBACK: Final = "127.0.0.1"
 CHATBOT: Final = "examples/demo_chatbot/server.py"
+MODEL: Final = "examples/scripted_model/server.py"
 _CLI: Final = (sys.executable, "-m", "rhesis_app.cli")
-_PORTS: Final = range(8790, 8990)  # below those that the system lends to outgoing connections, so that it stays free
+_PORTS: Final = range(8790, 8990, 2)  # below those that the system lends to outgoing connections, so that it stays free
 
 
 def with_first_link(options: UpOptions) -> UpOptions:
@@ -40,7 +41,7 @@ def with_first_link(options: UpOptions) -> UpOptions:
 
 
 def with_demo(options: UpOptions) -> UpOptions:
-    """Run the chatbot beside the rest, open its address to endpoints, and once ready make the demonstration.
+    """Run the chatbot and the scripted model beside the rest, open their addresses, and once ready make the demonstration.
 
     After somebody removed the demonstration that is said, and the rest is `with_first_link`.
     """
@@ -61,19 +62,22 @@ def with_demo(options: UpOptions) -> UpOptions:
     return replace(
         options,
         environment={**options.environment, ALLOW_TARGETS: _allowed(options, port)},
-        extra_children=(*options.extra_children, chatbot(port)),
+        extra_children=(*options.extra_children, *_beside(port)),
         after_ready=make,
     )
 
 
-def chatbot(port: int) -> ExtraChild:
-    """The demonstration's application under test."""
-    return ExtraChild("demo-chatbot", (sys.executable, str(site_directory() / CHATBOT), "--port", str(port)))
+def _beside(port: int) -> tuple[ExtraChild, ExtraChild]:
+    """The demonstration's application under test, and the model that judges it."""
+    chatbot = (sys.executable, str(site_directory() / CHATBOT), "--port", str(port))
+    model = (sys.executable, str(site_directory() / MODEL), "--port", str(model_port(port)))
+    return ExtraChild("demo-chatbot", chatbot), ExtraChild("demo-model", model)
 
 
 def _allowed(options: UpOptions, port: int) -> str:
     given = options.environment.get(ALLOW_TARGETS, "").strip().strip(",")
-    return f"{given},{LOOPBACK}:{port}" if given else f"{LOOPBACK}:{port}"
+    own = f"{LOOPBACK}:{port},{LOOPBACK}:{model_port(port)}"
+    return f"{given},{own}" if given else own
 
 
 def _port(place: Path) -> int:
@@ -81,9 +85,13 @@ def _port(place: Path) -> int:
     known = chatbot_port(place)
     if known is not None:
         return known
-    free = next((port for port in _PORTS if port_problem(LOOPBACK, port) is None), None) or _any_port()
+    free = next((port for port in _PORTS if _are_free(port)), None) or _any_port()
     fix_port(place, free)
     return free
+
+
+def _are_free(port: int) -> bool:
+    return all(port_problem(LOOPBACK, one) is None for one in (port, model_port(port)))
 
 
 def _any_port() -> int:

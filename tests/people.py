@@ -13,16 +13,17 @@ from flask_jwt_extended import decode_token
 from sqlalchemy import func, literal, select
 from werkzeug.test import TestResponse
 
-from rhesis_app.auth.actions import Client, open_session
+from rhesis_app.auth.actions.sign_in import Client, open_session
 from rhesis_app.auth.models import ApiToken
-from rhesis_app.auth.rules import digest, new_api_token
+from rhesis_app.auth.rules import new_api_token
 from rhesis_app.infra.orm import Base
 from rhesis_app.infra.runtime import Runtime
 from rhesis_app.kernel.actor import Actor
 from rhesis_app.kernel.ids import new_id
+from rhesis_app.kernel.keys import digest
 from rhesis_app.kernel.permissions import BUILT_IN_ROLES, Permission
 from rhesis_app.kernel.scope import Scope
-from rhesis_app.tenancy.actions import NewOwner, found_organization
+from rhesis_app.tenancy.actions.organizations import NewOwner, found_organization
 from rhesis_app.tenancy.models import Membership, Role, User
 from rhesis_app.web.tokens import cookie_name, make_token
 
@@ -85,6 +86,13 @@ class WebClient:
         return self._client.post(path, data={"csrf_token": self.csrf, **(data or {})}, **options)
 
 
+def signed_in(app: Flask, email: str, password: str = PASSWORD) -> ApiClient:
+    """A program that has logged in with a password."""
+    answer = app.test_client().post("/api/v1/auth/login", json={"email": email, "password": password})
+    assert answer.status_code == 200, answer.text
+    return ApiClient(app, answer.json["access_token"])
+
+
 @dataclass
 class Person:
     """Somebody in an organization."""
@@ -135,7 +143,7 @@ def make_people(app: Flask, host: Runtime) -> dict[str, Person]:
     """Two organizations and their three people."""
     alice = _owner(app, host, "alice", "Organization A")
     charlie = _owner(app, host, "charlie", "Organization B")
-    return {"alice": alice, "bob": _member(alice, "bob", "Viewer"), "charlie": charlie}
+    return {"alice": alice, "bob": add_member(alice, "bob", "Viewer"), "charlie": charlie}
 
 
 def _owner(app: Flask, host: Runtime, name: str, organization: str) -> Person:
@@ -149,7 +157,8 @@ def _owner(app: Flask, host: Runtime, name: str, organization: str) -> Person:
     return Person(app=app, host=host, actor=actor, email=email)
 
 
-def _member(owner: Person, name: str, role_name: str) -> Person:
+def add_member(owner: Person, name: str, role_name: str) -> Person:
+    """Somebody more in the owner's organization, without a password."""
     user_id: UUID = new_id()
     actor = Actor(
         kind="user",

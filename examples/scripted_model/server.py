@@ -135,10 +135,17 @@ def _choice(choices: list[Any], share: float) -> Any:
 
 
 def _preference(material: Material) -> tuple[float, str]:
-    """How much rather A than B: the answer that says more, or neither when most of it is the same."""
+    """How much rather A than B: the answer that keeps more to the prompt's words, else the one that says more.
+
+    Neither when most of it is the same.
+    """
     first, second = (set(_long_words(material.parts.get(f"answer {name}", ""))) for name in "AB")
     if len(first & second) * 2 >= max(len(first), len(second)):
         return 0.5, "Both say the same in the main."
+    asked = set(_long_words(material.parts.get("prompt", "")))
+    if len(first & asked) != len(second & asked):
+        share = 1.0 if len(first & asked) > len(second & asked) else 0.0
+        return share, f"Answer {'A' if share else 'B'} keeps to what was asked."
     share = 1.0 if len(first) > len(second) else 0.0
     return share, f"Answer {'A' if share else 'B'} says more."
 

@@ -5,7 +5,8 @@ from uuid import UUID
 
 from werkzeug.datastructures import MultiDict
 
-from rhesis_app.auth.actions import NewAccount, NewToken
+from rhesis_app.auth.actions.first_start import NewAccount
+from rhesis_app.auth.actions.tokens import NewToken
 from rhesis_app.kernel.permissions import Permission
 
 READING = tuple(str(p) for p in Permission if p.endswith(":read"))

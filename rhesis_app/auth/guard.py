@@ -8,13 +8,14 @@ from flask_jwt_extended.exceptions import CSRFError, JWTExtendedException
 from jwt.exceptions import PyJWTError
 
 from rhesis_app.auth.queries import permissions_of
-from rhesis_app.auth.rules import digest, is_api_token
+from rhesis_app.auth.rules import is_api_token
 from rhesis_app.infra.config import Settings
 from rhesis_app.kernel.actor import Actor
 from rhesis_app.kernel.errors import Forbidden, Unauthenticated
 from rhesis_app.kernel.host import Host
+from rhesis_app.kernel.keys import digest
 from rhesis_app.kernel.permissions import known_permissions
-from rhesis_app.tenancy.queries import permissions_in_projects
+from rhesis_app.tenancy.queries.roles import permissions_in_projects
 from rhesis_app.web.access import Access, access_of
 from rhesis_app.web.scope import Identity, runtime
 
@@ -32,6 +33,15 @@ PUBLIC = frozenset(
         "auth.submit_login",
         "auth.submit_first_start",
         "auth.submit_sign_in_link",
+        "invitations.show",
+        "invitations.accept",
+        "auth_api.accept",
+        "auth_api.ask_for_reset",
+        "auth_api.confirm_reset",
+        "reset.ask",
+        "reset.submit_ask",
+        "reset.show",
+        "reset.save",
         "auth_api.login",
         "auth_api.refresh",
         "auth_api.register",
@@ -135,6 +145,7 @@ def _of_session(host: Host, kind: str, otherwise: str) -> Identity:
         role_name=row["role_name"],
         theme=row["theme"],
         is_demo=row["is_demo"],
+        unread=row["unread"],
     )
 
 

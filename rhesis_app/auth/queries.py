@@ -3,15 +3,27 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from rhesis_app.auth.models import ApiToken
+from sqlalchemy import func, select
+
+from rhesis_app.auth.models import ApiToken, Session
+from rhesis_app.auth.rules import device_of
 from rhesis_app.kernel.host import Host
 from rhesis_app.kernel.paging import By, Page, PageRequest, keyset, page_of
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.scope import Scope
-from rhesis_app.tenancy.queries import role_permissions
+from rhesis_app.tenancy.models import Membership, Organization, Role, User
+from rhesis_app.tenancy.queries.roles import role_permissions
+
+MAILED: Final = (
+    "If somebody is registered with this address, a letter with a link is on its way. The link works for 30 minutes."
+)
+UNSENT: Final = (
+    "This installation sends no mail. An owner or administrator of your organization can make a link on the members page, "
+    "and whoever runs the server with rhesis-app reset-link."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,9 +41,42 @@ class TokenView:
     revoked_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeView:
+    """Who the credential belongs to, where it works, and what it may do there. `kind` is `user` or `token`."""
+
+    user_id: UUID
+    name: str
+    email: str
+    theme: str
+    organization_id: UUID
+    organization_name: str
+    role: str
+    kind: str
+    permissions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionView:
+    """A sign-in that lasts. `kind` is `dashboard` for a browser, `api` for a program; `device` is what it says it is."""
+
+    id: UUID
+    kind: str
+    device: str
+    ip: str | None
+    created_at: datetime
+    last_seen_at: datetime
+    expires_at: datetime
+
+
 def needs_first_owner(host: Host) -> bool:
     """Whether nobody is registered yet."""
     return bool(host.ask("SELECT needs_first_owner() AS needed")[0]["needed"])
+
+
+def asked_words(host: Host) -> str:
+    """What to tell whoever asks for a new password, whether or not they are registered."""
+    return MAILED if host.sends_links else UNSENT
 
 
 def view_token(row: ApiToken) -> TokenView:
@@ -55,6 +100,55 @@ def list_tokens(scope: Scope, request: PageRequest) -> Page[TokenView]:
     query = scope.select(ApiToken).where(ApiToken.user_id == scope.actor.user_id)
     rows = scope.session.scalars(keyset(query, [By(ApiToken.id, descending=True)], request)).all()
     return page_of(rows, request, key=lambda row: (row.id,), view=view_token)
+
+
+def view_me(scope: Scope) -> MeView:
+    """The actor as a person, in this organization."""
+    query = (
+        scope.select(
+            Membership.user_id, User.name, User.email, User.theme, Organization.name.label("organization_name")
+        )
+        .add_columns(Role.name.label("role"))
+        .join(User, User.id == Membership.user_id)
+        .join(Organization, Organization.id == Membership.organization_id)
+        .join(Role, (Role.organization_id == Membership.organization_id) & (Role.id == Membership.role_id))
+        .where(Membership.user_id == scope.actor.user_id)
+    )
+    return MeView(
+        **scope.session.execute(query).mappings().one(),
+        organization_id=scope.organization_id,
+        kind=scope.actor.kind,
+        permissions=tuple(sorted(scope.actor.permissions)),
+    )
+
+
+def list_sessions(scope: Scope, request: PageRequest) -> Page[SessionView]:
+    """The actor's sessions that last, in whichever organization, newest first."""
+    query = (
+        select(Session)
+        .join(User, User.id == Session.user_id)
+        .where(
+            Session.user_id == scope.actor.user_id,
+            Session.revoked_at.is_(None),
+            Session.expires_at > func.now(),
+            Session.last_seen_at + func.make_interval(0, 0, 0, 0, 0, 0, Session.idle_seconds) > func.now(),
+            Session.epoch == User.epoch,
+        )
+    )
+    rows = scope.session.scalars(keyset(query, [By(Session.id, descending=True)], request)).all()
+    return page_of(rows, request, key=lambda row: (row.id,), view=_session)
+
+
+def _session(row: Session) -> SessionView:
+    return SessionView(
+        id=row.id,
+        kind=row.kind,
+        device=device_of(row.user_agent),
+        ip=row.ip,
+        created_at=row.created_at,
+        last_seen_at=row.last_seen_at,
+        expires_at=row.expires_at,
+    )
 
 
 def permissions_of(row: Mapping[str, Any]) -> frozenset[Permission]:

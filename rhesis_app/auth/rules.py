@@ -1,6 +1,5 @@
 """Pure decisions of identity: what a password must be, how tokens look, how long things live."""
 
-import hashlib
 import re
 import secrets
 import string
@@ -16,10 +15,26 @@ IDLE: Final = timedelta(hours=12)
 SESSION_LIFE: Final = timedelta(days=7)
 STAY_LIFE: Final = timedelta(days=30)
 ONE_TIME_LIFE: Final = timedelta(days=7)
+RESET_LIFE: Final = timedelta(minutes=30)
+THEMES: Final = ("auto", "light", "dark")
 FAILURES_PER_ACCOUNT: Final = 10
 FAILURES_PER_ADDRESS: Final = 30
 FAILURE_WINDOW_MINUTES: Final = 15
+RESETS_PER_ACCOUNT: Final = 3
 TOKEN_DAYS: Final = (7, 30, 90, 180, 365)
+
+# The first that is found: most browsers also carry the names of those they descend from.
+_BROWSERS: Final = (
+    ("Edg/", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox/", "Firefox"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+_SYSTEMS: Final = (
+    ("Android", "Android"), ("iPhone", "an iPhone"), ("iPad", "an iPad"), ("Windows", "Windows"), ("Mac OS", "macOS"),
+    ("CrOS", "ChromeOS"), ("Linux", "Linux"),
+)  # fmt: skip
 
 # Long passwords that stand in every list of leaked ones; shorter ones are refused by length.
 _COMMON_TEXT: Final = """
@@ -44,14 +59,14 @@ def check_password(password: str, *, email: str = "") -> None:
         raise Invalid.field("password", "The password must differ from the e-mail address.")
 
 
-def digest(secret: str) -> str:
-    """SHA-256 in hexadecimal: how secrets of 128 and more bits are kept."""
-    return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def new_secret() -> str:
-    """256 random bits for a link or a refresh token."""
-    return secrets.token_urlsafe(32)
+def device_of(user_agent: str | None) -> str:
+    """A browser or program in a few words: `Firefox on Linux`, `curl`; what it says of itself where that is not known."""
+    said = user_agent or ""
+    browser = next((word for mark, word in _BROWSERS if mark in said), "")
+    system = next((word for mark, word in _SYSTEMS if mark in said), "")
+    if browser:
+        return f"{browser} on {system}" if system else browser
+    return said.partition("/")[0].strip()[:40] or "something unknown"
 
 
 def new_api_token() -> str:

@@ -2,8 +2,9 @@
 
 from marshmallow import fields, validate
 
-from rhesis_app.auth.actions import NewAccount, NewToken
-from rhesis_app.auth.rules import TOKEN_DAYS
+from rhesis_app.auth.actions.first_start import NewAccount
+from rhesis_app.auth.actions.tokens import NewToken
+from rhesis_app.auth.rules import THEMES, TOKEN_DAYS
 from rhesis_app.web.openapi import Input, ListArguments
 
 _NAME = validate.Length(1, 200)
@@ -29,6 +30,45 @@ class RegisterArguments(Input):
     name = fields.String(required=True, validate=_NAME)
     email = fields.String(required=True, validate=validate.Length(1, 254))
     password = fields.String(required=True, validate=validate.Length(1, 1024))
+
+
+class AcceptArguments(Input):
+    """The last part of an invitation's link; `name` is for somebody who has no account yet."""
+
+    token = fields.String(required=True, validate=validate.Length(1, 200))
+    name = fields.String(load_default="", validate=validate.Length(max=200))
+    password = fields.String(required=True, validate=validate.Length(1, 1024))
+
+
+class ResetArguments(Input):
+    """Whose password is forgotten."""
+
+    email = fields.String(required=True, validate=validate.Length(1, 254))
+
+
+class NewPasswordArguments(Input):
+    """The last part of the link, and the password to have from now on."""
+
+    token = fields.String(required=True, validate=validate.Length(1, 200))
+    password = fields.String(required=True, validate=validate.Length(1, 1024))
+
+
+class MeChanges(Input):
+    """Only what changes."""
+
+    name = fields.String(validate=validate.Length(1, 200))
+    theme = fields.String(validate=validate.OneOf(THEMES))
+
+
+class PasswordArguments(Input):
+    """The password as it is and as it shall be."""
+
+    current_password = fields.String(required=True, validate=validate.Length(1, 1024))
+    new_password = fields.String(required=True, validate=validate.Length(1, 1024))
+
+
+class SessionListArguments(ListArguments):
+    """A page of sessions."""
 
 
 class TokenArguments(Input):

@@ -57,6 +57,11 @@ class Runtime:
         """What judging needs of this process."""
         return Judges(door=self.models, secrets=self.secrets, lent_key=self.settings.openai_api_key)
 
+    @property
+    def sends_links(self) -> bool:
+        """Whether there is a mail server, and an address of ours that a letter can lead to."""
+        return self.post is not None and self.settings.site_url is not None
+
     def make_scope(self, actor: Actor, *, ip: str | None = None) -> Scope:
         """A scope for `actor` on a session of its own, which whoever asked for it closes."""
         return Scope(
@@ -66,7 +71,9 @@ class Runtime:
             ip=ip,
             _enqueue=self.queue.enqueue,
             _audit=self.audit,
-            channels=frozenset({"email"} if self.post is not None else ()),
+            channels=frozenset(
+                name for name, there in (("email", self.post is not None), ("link", self.sends_links)) if there
+            ),
             lent_model=self.lent_model,
             _listeners=self.listeners,
         )

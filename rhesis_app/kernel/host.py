@@ -27,6 +27,10 @@ class Host(Protocol):
     def fate_of(self, holder: str) -> Fate:
         """What became of a holder of that name."""
 
+    @property
+    def sends_links(self) -> bool:
+        """Whether letters go out from here that can lead back."""
+
     def ask(self, statement: str, **values: Any) -> list[Mapping[str, Any]]:
         """Call one of the database's functions that look across organizations."""
 

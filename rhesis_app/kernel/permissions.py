@@ -14,6 +14,7 @@ class Permission(StrEnum):
     ENDPOINT_WRITE = "endpoint:write"
     GATE_MANAGE = "gate:manage"
     MEMBER_MANAGE = "member:manage"
+    MEMBER_READ = "member:read"
     METRIC_DELETE = "metric:delete"
     METRIC_READ = "metric:read"
     METRIC_WRITE = "metric:write"

@@ -47,8 +47,8 @@ _log = logging.getLogger(__name__)
 class Scope:
     """One actor's view of the database for one request, job, command or test.
 
-    `channels` are the ways by which this installation can reach people outside of its pages, such as `email`;
-    `lent_model` is the model that it lends to projects without one of their own.
+    `channels` are the ways by which this installation can reach people outside of its pages: `email`, and `link` when
+    what it sends can lead back here; `lent_model` is the model that it lends to projects without one of their own.
     """
 
     actor: Actor

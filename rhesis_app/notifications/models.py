@@ -67,6 +67,26 @@ class Preference(Identified, TenantOwned, Base):
     email: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
 
 
+class Notification(Identified, TenantOwned, Base):
+    """What a person is told of an event inside of the application, once; theirs alone to read."""
+
+    __tablename__ = "notification"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "user_id", "event_id"),
+        Index("ix_notification_user", "organization_id", "user_id", "id"),
+        Index("ix_notification_unread", "organization_id", "user_id", postgresql_where=text("read_at IS NULL")),
+        Index("ix_notification_created_at", "created_at"),
+    )
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("app_user.id", ondelete="CASCADE"))
+    event: Mapped[str]
+    event_id: Mapped[UUID]
+    title: Mapped[str]
+    body: Mapped[str] = mapped_column(default="", server_default="")
+    link: Mapped[str] = mapped_column(default="/", server_default="/")
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    read_at: Mapped[datetime | None]
+
+
 class Delivery(Identified, TenantOwned, Base):
     """One message to one recipient about one event, of which there is never a second. Its id makes the Message-ID."""
 

@@ -64,5 +64,6 @@ def overview(slug: str) -> Response:
         can_write=scope.may(Permission.TEST_SET_WRITE, project=project.id),
         can_execute=scope.may(Permission.RUN_EXECUTE, project=project.id),
         is_demo=current_identity().is_demo,
+        can_remove_demo=current_identity().is_demo and scope.may(Permission.ORGANIZATION_DELETE),
         now=scope.now,
     )

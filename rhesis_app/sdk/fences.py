@@ -83,4 +83,6 @@ def _folded_fences(text: str) -> str:
     return _WIDE.sub(lambda found: unicodedata.normalize("NFKC", found[0]), text)
 
 
-_WIDE = re.compile("[\uff1c\ufe64]\\s*[/\uff0f]?\\s*[d\uff44][a\uff41][t\uff54][a\uff41]\\s*[-\uff0d]", re.IGNORECASE)
+_WIDE = re.compile(
+    "[<\uff1c\ufe64]\\s*[/\uff0f]?\\s*[d\uff44][a\uff41][t\uff54][a\uff41]\\s*[-\uff0d\ufe63]", re.IGNORECASE
+)

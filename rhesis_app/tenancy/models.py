@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, func, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from rhesis_app.infra.orm import Base, Identified, Json, Stamped, TenantOwned, addressable, belongs_to
@@ -50,7 +50,7 @@ class Role(Identified, Stamped, TenantOwned, Base):
 
 
 class Membership(Identified, Stamped, TenantOwned, Base):
-    """A user's place in an organization."""
+    """A user's place in an organization. It ends by `left_at` and stays, so that what somebody did keeps their name."""
 
     __tablename__ = "membership"
     __table_args__ = (
@@ -61,6 +61,32 @@ class Membership(Identified, Stamped, TenantOwned, Base):
     )
     user_id: Mapped[UUID] = mapped_column(ForeignKey("app_user.id", ondelete="RESTRICT"))
     role_id: Mapped[UUID]
+    left_at: Mapped[datetime | None]
+
+
+class Invitation(Identified, TenantOwned, Base):
+    """A link by which somebody may join with a role, once. The link itself is kept as a SHA-256 digest in hexadecimal."""
+
+    __tablename__ = "invitation"
+    __table_args__ = (
+        belongs_to("role_id", "role"),
+        CheckConstraint("accepted_at IS NULL OR revoked_at IS NULL", name="ended_once"),
+        Index(
+            "uq_invitation_open",
+            *("organization_id", "email"),
+            unique=True,
+            postgresql_where=text("accepted_at IS NULL AND revoked_at IS NULL"),
+        ),
+        Index("ix_invitation_organization_id_id", "organization_id", "id"),
+    )
+    email: Mapped[str]
+    role_id: Mapped[UUID]
+    sha256: Mapped[str] = mapped_column(unique=True)
+    invited_by: Mapped[UUID | None] = mapped_column(ForeignKey("app_user.id", ondelete="SET NULL"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime]
+    accepted_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
 
 
 class AuditEntry(Identified, TenantOwned, Base):

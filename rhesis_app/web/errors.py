@@ -1,18 +1,23 @@
 """Errors leave as problem JSON under /api and as a page elsewhere; never with an exception's text."""
 
 import logging
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
+from uuid import UUID
 
 import orjson
-from flask import Flask, Response, g, redirect, render_template, request
-from sqlalchemy.exc import DataError, OperationalError
+from flask import Flask, Response, current_app, g, redirect, render_template, request
+from sqlalchemy.exc import DataError, OperationalError, SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from rhesis_app.kernel.errors import AppError, Conflict, TooMany, Unauthenticated
+from rhesis_app.kernel.scope import Scope
+from rhesis_app.web.scope import current_scope
 from rhesis_app.web.shell import BareShell, ErrorPage
 
+FindElsewhere = Callable[[Scope, str], tuple[tuple[UUID, str], ...]]
 _log = logging.getLogger(__name__)
 _SAID = {
     400: "The request could not be read. Check its form and send it again.",
@@ -121,8 +126,22 @@ def _page(status: int, title: str, detail: str, errors: dict[str, list[str]]) ->
         title=title,
         detail=" ".join([detail, *said]),
         request_id=g.get("request_id", ""),
-        links=(("Go to the start page", "/"),),
+        links=(*_elsewhere(status), ("Go to the start page", "/")),
     )
+
+
+def _elsewhere(status: int) -> tuple[tuple[str, str], ...]:
+    """Ways to the reader's other organizations that have a project at this address: what is looked for may be there."""
+    slug = (request.view_args or {}).get("slug")
+    if status != 404 or request.method != "GET" or not isinstance(slug, str) or g.get("identity") is None:
+        return ()
+    find: FindElsewhere = current_app.extensions["rhesis_elsewhere"]
+    try:
+        found = find(current_scope(), slug)
+    except SQLAlchemyError:
+        return ()  # what the database refused just now it refuses again
+    onwards = urlencode({"next": request.full_path.rstrip("?")})
+    return tuple((f"Look in {name}", f"/organizations?{onwards}#organization-{there}") for there, name in found)
 
 
 def _to_login() -> Response:

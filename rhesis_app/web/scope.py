@@ -24,6 +24,7 @@ class Identity:
     role_name: str = ""
     theme: str = "auto"
     is_demo: bool = False
+    unread: int = 0
 
 
 def runtime() -> Runtime:

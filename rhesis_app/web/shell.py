@@ -56,11 +56,18 @@ class Shell:
     can_read_plugins: bool = False
     can_read_jobs: bool = False
     can_choose_preferences: bool = False
+    can_read_members: bool = False
+    unread: int = 0
 
     @property
     def initials(self) -> str:
         """Two letters for the avatar."""
         return initials_of(self.user_name or self.user_email)
+
+    @property
+    def unread_words(self) -> str:
+        """How much is not read; it is counted to a hundred."""
+        return str(self.unread) if self.unread < 100 else "99+"
 
     @property
     def groups(self) -> tuple["NavGroup", ...]:
@@ -71,6 +78,7 @@ class Shell:
     def settings(self) -> tuple["NavEntry", ...]:
         """The settings this person may open."""
         allowed = {
+            "members": self.can_read_members,
             "preferences": self.can_choose_preferences,
             "jobs": self.can_read_jobs,
             "tokens": self.can_manage_tokens,
@@ -141,6 +149,7 @@ PROJECT_NAVIGATION = (
     ),
 )
 SETTINGS_NAVIGATION = (
+    NavEntry(key="members", label="Members", icon="user", endpoint="members.index"),
     NavEntry(key="preferences", label="Notifications", icon="bell", endpoint="preferences.index"),
     NavEntry(key="jobs", label="Background work", icon="clock", endpoint="jobs.index"),
     NavEntry(key="tokens", label="API tokens", icon="key-round", endpoint="auth.tokens"),

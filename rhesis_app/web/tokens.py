@@ -55,6 +55,11 @@ def make_token(
     return str(create_access_token(str(user_id), additional_claims=claims, expires_delta=life))
 
 
+def life_until(expires_at: datetime) -> timedelta:
+    """How long a dashboard's token lives: as long as its session, which ends first."""
+    return expires_at - datetime.now(UTC) + timedelta(minutes=1)
+
+
 def set_session_cookie(response: Response, token: str, *, expires_at: datetime, stay: bool) -> None:
     """Keep the token in the browser: until it closes, or with `stay` as long as the session lives."""
     seconds = max(1, int((expires_at - datetime.now(UTC)).total_seconds()))

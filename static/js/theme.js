@@ -17,11 +17,23 @@ function keep(theme) {
   }
 }
 
+function forget() {
+  try {
+    localStorage.removeItem("theme");
+  } catch {
+    // nothing was kept
+  }
+}
+
 const themes = ["auto", "light", "dark"];
 const chosen = kept();
 if (themes.includes(chosen)) root.dataset.theme = chosen;
 
 addEventListener("DOMContentLoaded", () => {
+  // what is saved with the profile is for every device: a choice kept on this one would hide it
+  for (const form of document.querySelectorAll("form[data-forgets-theme]")) {
+    form.addEventListener("submit", forget);
+  }
   for (const choice of document.querySelectorAll("[data-theme-choice]")) {
     choice.hidden = false;
     for (const radio of choice.querySelectorAll("input")) {

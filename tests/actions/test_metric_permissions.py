@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from rhesis_app.authoring.actions import metrics, requirements
+from rhesis_app.authoring.actions.attacks import ask_for_attacks
 from rhesis_app.authoring.queries.metric_trials import MetricDraft, TriedExchange, prepare_trial
 from rhesis_app.authoring.queries.metrics import MetricFilter, get_metric, list_metrics
 from rhesis_app.authoring.queries.requirements import RequirementFilter, get_requirement, list_requirements
@@ -60,6 +61,7 @@ CHANGES: dict[str, Callable[[Scope, Runtime, UUID, tuple[UUID, UUID]], object]] 
         MetricDraft(project_id=project_id, evaluator="text.contains"),
         TriedExchange(output="x", expected="x"),
     ),
+    "ask_for_attacks": lambda scope, host, _, ids: ask_for_attacks(scope, host.registry, ids[0]),
     "create_requirement": lambda scope, _, project_id, __: requirements.create_requirement(
         scope, requirements.NewRequirement(project_id=project_id, name="N")
     ),

@@ -144,6 +144,7 @@ _SENSIBLE: dict[str, Any] = {
     "params": {"text": "yes"},
     "rule": None,
     "email": "nobody@example.org",
+    "role": "Viewer",
     "password": SECRET,
     "secret": SECRET,
     "refresh_token": SECRET,
@@ -171,6 +172,7 @@ _OWN: dict[str, dict[str, Any]] = {
         "rule": None,
         "sample": {**_SAMPLE, "latency_ms": 1.0},
     },
+    "/notification-preferences": {"email": {"run.finished": True}, "in_app": {}},
     "/reports": {"run_id": "", "exporter": "csv.results"},
     "/test-results/{result_id}/reviews": {"verdict": "failed", "comment": _TEXT},
 }

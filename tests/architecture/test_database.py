@@ -21,7 +21,7 @@ ONLY_ADDED = {
     "run_metric",
 }
 # tables that are the user's: their row-level policy names the user
-USERS_OWN = {"session", "api_token", "one_time_token"}
+USERS_OWN = {"session", "api_token", "one_time_token", "notification"}
 
 
 def test_there_is_one_newest_migration() -> None:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from rhesis_app.kernel.permissions import BUILT_IN_ROLES, Permission
+
 ROOT = Path(__file__).parents[2]
 NAME = re.compile(
     r"\b(?:RHESIS_[A-Z_]+|DATABASE_URL|REDIS_URL|SECRET_KEY|JWT_ALGORITHM|OPENAI_API_KEY|OPENAI_BASE_URL)\b"
@@ -32,6 +34,19 @@ def test_the_example_environment_names_only_settings_that_exist() -> None:
 def test_links_between_documents_lead_somewhere(document: Path) -> None:
     targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text("utf-8"))
     assert [target for target in targets if not (document.parent / target).exists()] == []
+
+
+def test_the_table_of_roles_is_what_they_may_do() -> None:
+    table = (ROOT / "docs/colleagues.md").read_text("utf-8")
+    head = next(line for line in table.split("\n") if line.startswith("| permission |"))
+    roles = [cell.strip() for cell in head.strip("|").split("|")][1:]
+    rows = re.findall(r"^\| `([a-z_]+:[a-z]+)` \|(.*)\|$", table, re.MULTILINE)
+    written = {name: [cell.strip() for cell in cells.split("|")] for name, cells in rows}
+    assert roles == list(BUILT_IN_ROLES)
+    assert written == {
+        str(permission): ["yes" if permission in may else "–" for may in BUILT_IN_ROLES.values()]
+        for permission in Permission
+    }
 
 
 def test_every_make_target_of_the_readme_exists() -> None:

@@ -150,7 +150,14 @@ def test_every_icon_that_is_named_is_in_the_sprite() -> None:
 
 def test_posted_forms_outside_of_sign_in_carry_a_token() -> None:
     """Sign-in and first start have no token yet: Origin and Sec-Fetch-Site protect them."""
-    open_forms = {"auth/login.html", "auth/first_start.html", "auth/sign_in_link.html"}
+    open_forms = {
+        "auth/login.html",
+        "auth/first_start.html",
+        "auth/sign_in_link.html",
+        "auth/invitation.html",
+        "auth/forgotten.html",
+        "auth/reset.html",
+    }
     posted = re.compile(r"<form\b[^>]*method=\"post\".*?</form>", flags=re.DOTALL)
     forms = [(name_of(path), form) for path in PATHS for form in posted.findall(without_comments(path))]
     assert forms

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import pytest
 from flask import Flask
@@ -11,6 +12,7 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError
 from werkzeug.routing import Rule
 
 from rhesis_app.auth.guard import PUBLIC
+from rhesis_app.auth.models import Session
 from rhesis_app.authoring.models import ImportSession, Requirement, Test
 from rhesis_app.infra.db import TenantSession
 from rhesis_app.infra.orm import Base
@@ -27,6 +29,8 @@ from tests.scripted_endpoint import ScriptedEndpoint, json_reply
 CANARY = "charlies-canary"
 # what an operation needs before it looks anything up; everything else is sent an empty object or form
 BODIES: dict[tuple[str, str], Any] = {
+    ("members_api.Member", "PATCH"): {"role": "Viewer"},
+    ("organizations_api.Organization", "PATCH"): {"name": "Stolen"},
     ("runs_api.start", "POST"): {"endpoint_id": "{endpoint_id}", "metric_ids": []},
     ("endpoints_api.invoke", "POST"): {"input": "hello"},
     ("runs_api.Reviews", "POST"): {"verdict": "passed"},
@@ -41,7 +45,17 @@ MODEL = {"wire": "openai", "base_url": "http://127.0.0.1:9299/v1", "model_name":
 # the application may write these and not read them
 UNREADABLE = {"one_time_token"}
 # addresses whose argument is a secret or a file, not a row
-NOT_ROWS = {"static", "auth.first_start", "auth.sign_in_link", "auth.submit_first_start", "auth.submit_sign_in_link"}
+NOT_ROWS = {
+    "static",
+    "auth.first_start",
+    "auth.sign_in_link",
+    "auth.submit_first_start",
+    "auth.submit_sign_in_link",
+    "invitations.show",
+    "invitations.accept",
+    "reset.show",
+    "reset.save",
+}
 
 
 @dataclass(frozen=True)
@@ -93,6 +107,7 @@ def everything_of(charlie: Person) -> Theirs:
     suite = charlie.api.post(f"/metrics/{metric}/attacks", {}).json["id"]
     report = charlie.api.post("/reports", {"run_id": str(run_id), "exporter": "html.run"}).json
     charlie.api.post(f"/test-runs/{run_id}/analysis")
+    invitation = charlie.api.post("/invitations", {"email": f"{CANARY}@example.org", "role": "Viewer"}).json
     do_jobs(charlie)
     token = charlie.api and world.ask("SELECT id FROM api_token LIMIT 1")[0].id
     return Theirs(
@@ -113,6 +128,11 @@ def everything_of(charlie: Person) -> Theirs:
             "file_format": "jsonl",
             "result_id": result,
             "token_id": token,
+            "notification_id": charlie.api.get("/notifications").json[0]["id"],
+            "user_id": charlie.actor.user_id,
+            "organization_id": charlie.actor.organization_id,
+            "session_id": session_of(charlie),
+            "invitation_id": invitation["id"],
             "report_id": report["id"],
             "job_id": report["job_id"],
             "edit_id": edit_id,
@@ -120,6 +140,13 @@ def everything_of(charlie: Person) -> Theirs:
             "review_id": reviewed["reviews"][0]["id"],
         }
     )
+
+
+def session_of(person: Person) -> UUID:
+    """The session of this person's browser."""
+    _ = person.web
+    with person.scope() as scope:
+        return scope.session.scalars(select(Session.id).where(Session.kind == "dashboard").limit(1)).one()
 
 
 def rules_of(app: Flask) -> Iterator[tuple[Rule, str]]:
@@ -240,6 +267,7 @@ def test_a_viewer_changes_nothing(app: Flask, alice: Person, bob: Person, superu
     with alice.scope() as scope, scope.atomic():
         job_id = ask_for(scope, NewJob(kind="reports.render", subject_type="report", subject_id=new_id()))
     ids = {
+        "notification_id": new_id(),
         "slug": world.ask("SELECT slug FROM project")[0].slug,
         "project_id": world.project_id,
         "endpoint_id": world.endpoint_id,
@@ -256,6 +284,10 @@ def test_a_viewer_changes_nothing(app: Flask, alice: Person, bob: Person, superu
         "file_format": "jsonl",
         "result_id": new_id(),
         "token_id": new_id(),
+        "user_id": alice.actor.user_id,
+        "organization_id": alice.actor.organization_id,
+        "session_id": new_id(),
+        "invitation_id": new_id(),
         "report_id": new_id(),
         "job_id": job_id,
         "edit_id": new_id(),
@@ -263,6 +295,25 @@ def test_a_viewer_changes_nothing(app: Flask, alice: Person, bob: Person, superu
         "review_id": new_id(),
     }
     own = {
+        "notifications.open_one",
+        "notifications.read",
+        "notifications.read_all",
+        "notifications_api.read",
+        "notifications_api.read_all",
+        "me_api.Me",
+        "me_api.end_others",
+        "me_api.password",
+        "organizations.create",
+        "organizations.leave",
+        "organizations.switch",
+        "organizations_api.leave",
+        "organizations_api.switch",
+        "organizations_api.Organizations",
+        "profile.save",
+        "profile.save_password",
+        "profile.end",
+        "profile.end_others",
+        "me_api.Session",
         "auth.logout",
         "auth_api.logout",
         "auth_api.Tokens",

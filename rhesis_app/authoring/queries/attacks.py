@@ -133,10 +133,13 @@ def list_attack_suites(scope: Scope, metric_id: UUID, request: PageRequest) -> P
 
 
 def latest_attack_suite(scope: Scope, metric_id: UUID) -> AttackSuiteView | None:
-    """The newest suite of a metric that the actor may read, or None."""
+    """The newest suite of a metric, or None. Raises Forbidden."""
     query = _suites(scope).where(AttackSuite.metric_id == metric_id).order_by(AttackSuite.id.desc()).limit(1)
     row = scope.session.execute(query).one_or_none()
-    return AttackSuiteView(**_view(row)) if row is not None else None
+    if row is None:
+        return None
+    scope.require(Permission.METRIC_READ, project=row.project_id)
+    return AttackSuiteView(**_view(row))
 
 
 def view_attack_suite(scope: Scope, metric_id: UUID, suite_id: UUID) -> AttackedMetric:

@@ -1,17 +1,21 @@
 """Filling the demonstration's project: the same actions that people use, in one transaction."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from uuid import UUID
 
 from rhesis_app.authoring.actions.metrics import NewMetric, create_metric
 from rhesis_app.authoring.actions.requirements import NewRequirement, create_requirement
 from rhesis_app.authoring.actions.sets import NewTestSet, create_test_set
 from rhesis_app.authoring.rules.tests import TestContent
+from rhesis_app.demo.actions.credentials import model_port
 from rhesis_app.demo.rules import ABOUT, ENDPOINTS, GATES, PROJECT, RUNS, TEST_SET
 from rhesis_app.demo.rules.requirements import METRICS, REQUIREMENTS
 from rhesis_app.demo.rules.tests import TESTS
 from rhesis_app.endpoints.actions.edit import create_endpoint
 from rhesis_app.endpoints.actions.fields import NewEndpoint, Tools
+from rhesis_app.endpoints.actions.models import NewModel, create_model
+from rhesis_app.endpoints.rules.models import Prices
 from rhesis_app.insights.actions.gates import NewGate, create_gate
 from rhesis_app.kernel.registry import Registry
 from rhesis_app.kernel.scope import Scope
@@ -36,6 +40,7 @@ def fill(scope: Scope, parts: Parts, port: int) -> Standing:
     with scope.atomic():
         project = create_project(scope, PROJECT, description=ABOUT, is_demo=True)
         endpoints = _endpoints(scope, parts, project.id, port)
+        _model(scope, parts, project.id, port)
         _requirements(scope, parts.registry, project.id)
         test_set_id = _test_set(scope, project.id)
         for name, rule in GATES:
@@ -71,6 +76,22 @@ def _endpoints(scope: Scope, parts: Parts, project_id: UUID, port: int) -> list[
         ).id
         for name, path in ENDPOINTS
     ]
+
+
+def _model(scope: Scope, parts: Parts, project_id: UUID, port: int) -> None:
+    create_model(
+        scope,
+        Tools(door=parts.door, secrets=parts.secrets),
+        NewModel(
+            project_id=project_id,
+            name="Scripted judge",
+            wire="openai",
+            base_url=f"http://127.0.0.1:{model_port(port)}/v1",
+            model_name="scripted",
+            prices=Prices(input_per_million=Decimal("0.15"), output_per_million=Decimal("0.60")),
+            timeout_s=10,
+        ),
+    )
 
 
 def _requirements(scope: Scope, registry: Registry, project_id: UUID) -> None:

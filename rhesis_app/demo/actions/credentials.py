@@ -49,6 +49,11 @@ def chatbot_port(data_dir: Path) -> int | None:
     return port if isinstance(port, int) else None
 
 
+def model_port(chatbot: int) -> int:
+    """The port of the demonstration's scripted model: the one after its chatbot's."""
+    return chatbot + 1
+
+
 def fix_port(data_dir: Path, port: int) -> None:
     """Settle the chatbot's port, before there is anything else to keep."""
     _write(data_dir, {"port": port})

@@ -10,7 +10,8 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from rhesis_app.auth.actions import NewAccount, NewToken, create_token, found, make_sign_in_link
+from rhesis_app.auth.actions.first_start import NewAccount, found, make_sign_in_link
+from rhesis_app.auth.actions.tokens import NewToken, create_token
 from rhesis_app.demo.actions.content import Standing, fill
 from rhesis_app.demo.actions.credentials import (
     REMOVED,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from rhesis_app.auth.actions import make_first_start_link
+from rhesis_app.auth.actions.first_start import make_first_start_link
 from rhesis_app.demo.actions.credentials import forget_credentials
 from rhesis_app.demo.rules import EMAIL
 from rhesis_app.kernel.actor import Actor
@@ -36,7 +36,7 @@ def erase(scope: Scope) -> bool:
 
 def find_owner(host: Host) -> Actor | None:
     """The demonstration's owner as an actor; None when there is no demonstration."""
-    rows = host.ask("SELECT user_id, organization_id FROM find_login(:email)", email=EMAIL)
+    rows = host.ask("SELECT user_id, first_organization_id AS organization_id FROM find_login(:email)", email=EMAIL)
     if not rows or rows[0]["organization_id"] is None:
         return None
     row = rows[0]

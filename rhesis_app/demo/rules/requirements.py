@@ -93,6 +93,16 @@ METRICS: Final = (
         description="Each line of the expected answer is a team, or a number to call, that will do.",
     ),
     DemoMetric(
+        name="Says who takes over",
+        evaluator="judge.binary",
+        params={
+            "criteria": "Yes where the customer learns who takes over: the answer names a “team”, or the number “112” to call."
+            " No where it only promises that somebody will."
+        },
+        required=False,
+        description="Asked of a model that follows a script; connect one of your own under Models.",
+    ),
+    DemoMetric(
         name="Fits the order schema",
         evaluator="structure.json_schema",
         params={
@@ -142,7 +152,7 @@ REQUIREMENTS: Final = (
     DemoRequirement(
         name=PEOPLE,
         description="Whoever needs a person gets the right one, and in an emergency the right number.",
-        metrics=("Names the right team",),
+        metrics=("Names the right team", "Says who takes over"),
     ),
     DemoRequirement(
         name=ORDER_DATA,

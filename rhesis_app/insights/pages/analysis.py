@@ -6,6 +6,7 @@ from flask import Blueprint, Response, request, url_for
 
 from rhesis_app.insights.actions.analyse import ask_for_analysis
 from rhesis_app.insights.queries.analysis import find_analysis
+from rhesis_app.kernel.errors import NotFound
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.projects.queries import ProjectView, project_by_slug
 from rhesis_app.runs.queries.runs import view_run_by_number
@@ -35,6 +36,8 @@ def progress(slug: str, number: int) -> Response:
     """The same as a fragment, for the page that waits for it; nothing while nothing has changed."""
     project = project_by_slug(current_scope(), slug)
     views = _views(project, number)
+    if views["found"] is None:
+        raise NotFound("Nobody has asked yet what the failures of this run share.")
     if request.args.get("seen") == views["seen"]:
         return nothing_new()
     return render_fragment("insights/_analysis.html", project=project, **views)

@@ -30,5 +30,5 @@ class Preferences(MethodView):
     @blueprint.arguments(PreferenceArguments)
     @blueprint.answers(200, PreferenceView, many=True)
     def patch(self, arguments: dict[str, Any]) -> tuple[PreferenceView, ...]:
-        """Choose which kinds of events shall come by e-mail."""
-        return choose_preferences(current_scope(), email=arguments["email"])
+        """Choose which kinds of events shall come by e-mail, and which onto one's pages."""
+        return choose_preferences(current_scope(), **arguments)

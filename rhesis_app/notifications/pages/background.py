@@ -12,7 +12,7 @@ from rhesis_app.notifications.actions.background import cancel_job
 from rhesis_app.notifications.queries.background import JobFilter, JobView, list_jobs
 from rhesis_app.notifications.rules.jobs import JobStatus
 from rhesis_app.projects.queries import list_project_choices
-from rhesis_app.tenancy.queries import user_names
+from rhesis_app.tenancy.queries.roles import user_names
 from rhesis_app.web.access import needs
 from rhesis_app.web.htmx import go_to, nothing_new
 from rhesis_app.web.pages import csrf_token, render_fragment, render_page, say

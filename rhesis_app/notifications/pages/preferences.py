@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response, request, url_for
 
-from rhesis_app.notifications.actions.announce import EMAIL, choose_preferences
+from rhesis_app.notifications.actions.announce import EMAIL, IN_APP, choose_preferences
 from rhesis_app.notifications.queries.preferences import list_preferences
 from rhesis_app.notifications.rules.events import EventKind
 from rhesis_app.web.access import needs_sign_in
@@ -31,7 +31,8 @@ def index() -> Response:
 @needs_sign_in
 def save() -> Response:
     """Choose."""
-    wanted = set(request.form.getlist("email"))
-    choose_preferences(current_scope(), email={str(kind): str(kind) in wanted for kind in EventKind})
+    chosen = {channel: set(request.form.getlist(channel)) for channel in (EMAIL, IN_APP)}
+    wanted = {channel: {str(kind): str(kind) in ticked for kind in EventKind} for channel, ticked in chosen.items()}
+    choose_preferences(current_scope(), **wanted)
     say("Your choices were saved.")
     return go_to(url_for("preferences.index"))

@@ -18,15 +18,19 @@ class PreferenceView:
     event: str
     words: str
     email: bool
+    in_app: bool
 
 
 def list_preferences(scope: Scope) -> tuple[PreferenceView, ...]:
     """The actor's own choices; what was never chosen is wanted."""
-    query = scope.select(Preference.event, Preference.email).where(Preference.user_id == scope.actor.user_id)
-    chosen = {row.event: row.email for row in scope.session.execute(query)}
-    return tuple(
-        PreferenceView(event=str(kind), words=EVENT_WORDS[kind], email=chosen.get(kind, True)) for kind in EventKind
-    )
+    query = scope.select(Preference.event, Preference.email, Preference.in_app)
+    rows = scope.session.execute(query.where(Preference.user_id == scope.actor.user_id))
+    chosen = {row.event: (row.email, row.in_app) for row in rows}
+    views = []
+    for kind in EventKind:
+        email, in_app = chosen.get(kind, (True, True))
+        views.append(PreferenceView(event=str(kind), words=EVENT_WORDS[kind], email=email, in_app=in_app))
+    return tuple(views)
 
 
 def unwilling(scope: Scope, event: Event, channel: Literal["email", "in_app"]) -> frozenset[UUID]:

@@ -16,6 +16,10 @@ class EventKind(StrEnum):
     REPORT_READY = "report.ready"
 
 
+# What somebody asked to be sent, or must be: no preference switches it off.
+INVITED: Final = "invitation.sent"
+RESET: Final = "password.reset"
+
 EVENT_WORDS: Final = {
     EventKind.RUN_FINISHED: "A run that you started has ended",
     EventKind.GATE_FAILED: "A gate failed on a run that you started",
@@ -33,26 +37,39 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """What is said of an event, in parts that page, text and HTML each arrange in their way. `path` begins with a slash."""
+    """What is said of an event, in parts that page, text and HTML each arrange in their way. `path` begins with a slash.
+
+    `why` says under a letter why it came, where that is not something the reader did and may switch off.
+    """
 
     subject: str
     sentences: tuple[str, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
     path: str = "/"
     link: str = "Open"
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something that has happened to a subject, once. Who wants to hear of any of its `kinds` is told."""
+    """Something that has happened to a subject, once. Who wants to hear of any of its `kinds` is told.
+
+    `is_private` means that its link is a key: it goes by letter alone, and never onto a page.
+    """
 
     kinds: tuple[str, ...]
     subject_id: UUID
     message: Message
     recipients: tuple[Recipient, ...]
     project_id: UUID | None = None
+    is_private: bool = False
     id: UUID = field(init=False)
 
     def __post_init__(self) -> None:
         """The same event has the same id, however often it is told."""
-        object.__setattr__(self, "id", uuid5(_EVENTS, f"{self.kinds[0]}:{self.subject_id}"))
+        object.__setattr__(self, "id", event_id(self.kinds[0], self.subject_id))
+
+
+def event_id(kind: str, subject_id: UUID) -> UUID:
+    """The id that an event of this kind about this subject always has."""
+    return uuid5(_EVENTS, f"{kind}:{subject_id}")

@@ -26,6 +26,7 @@ def message_of(content: dict[str, Any]) -> Message:
         facts=tuple((name, value) for name, value in content["facts"]),
         path=content["path"],
         link=content["link"],
+        why=content.get("why", ""),
     )
 
 
@@ -51,7 +52,7 @@ def _text(message: Message, site: str | None) -> str:
         parts.append("\n".join(f"{name}: {value}" for name, value in message.facts))
     if site is not None:
         parts.append(f"{message.link}: {site}{message.path}")
-    return "\n\n".join([*parts, f"-- \n{_why(site)}"]) + "\n"
+    return "\n\n".join([*parts, f"-- \n{message.why or _why(site)}"]) + "\n"
 
 
 def _html(message: Message, site: str | None) -> str:
@@ -67,7 +68,7 @@ def _html(message: Message, site: str | None) -> str:
     return (
         f'<!doctype html><html lang="en"><body style="{_STYLE["body"]}"><div style="{_STYLE["card"]}">'
         f'<h1 style="{_STYLE["h1"]}">{escape(one_line(message.subject))}</h1>{said}{table}{link}</div>'
-        f'<p style="{_STYLE["foot"]}">{escape(_why(site))}</p></body></html>\n'
+        f'<p style="{_STYLE["foot"]}">{escape(message.why or _why(site))}</p></body></html>\n'
     )
 
 

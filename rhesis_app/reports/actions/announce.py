@@ -3,8 +3,6 @@
 from dataclasses import replace
 from uuid import UUID
 
-from sqlalchemy import select
-
 from rhesis_app.kernel.registry import Registry
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.notifications.actions.announce import announce
@@ -14,14 +12,14 @@ from rhesis_app.reports.queries import ReportView, gate_findings
 from rhesis_app.reports.rules import report_message, run_message
 from rhesis_app.runs.models import TestRun
 from rhesis_app.runs.queries.summary import run_summary
-from rhesis_app.tenancy.models import User
+from rhesis_app.tenancy.queries.members import member_address
 
 
 def announce_run(scope: Scope, run_id: UUID, *, registry: Registry) -> None:
     """Tell whoever started a run that it has ended, and what its gates said; once, whoever ends it."""
     query = scope.select(TestRun.started_by, TestRun.project_id).where(TestRun.id == run_id)
     row = scope.session.execute(query).one_or_none()
-    recipients = _people(scope, row.started_by) if row is not None and scope.channels else ()
+    recipients = _people(scope, row.started_by) if row is not None else ()
     if row is None or not recipients:
         return
     summary = replace(run_summary(scope, registry, run_id), gates=gate_findings(scope, run_id))
@@ -49,7 +47,7 @@ def announce_report(scope: Scope, report: ReportView, asked_by: UUID | None) -> 
             kinds=(EventKind.REPORT_READY,),
             subject_id=report.id,
             message=report_message(report.title, report.project_slug, report.run_number, report.baseline_number),
-            recipients=_people(scope, asked_by) if scope.channels else (),
+            recipients=_people(scope, asked_by),
             project_id=report.project_id,
         ),
     )
@@ -59,5 +57,5 @@ def _people(scope: Scope, user_id: UUID | None) -> tuple[Recipient, ...]:
     """The person, while they still belong here."""
     if user_id is None:
         return ()
-    address = scope.session.scalar(select(User.email).where(User.id == user_id, User.is_active))
+    address = member_address(scope, user_id)
     return (Recipient(address=address, user_id=user_id),) if address else ()

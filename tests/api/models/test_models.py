@@ -11,7 +11,7 @@ from rhesis_app.endpoints.models import Model
 from rhesis_app.kernel.permissions import BUILT_IN_ROLES, Permission
 from rhesis_app.projects.queries import ProjectView
 from rhesis_app.tenancy.models import AuditEntry
-from tests.people import Person, _member
+from tests.people import Person, add_member
 
 Watch = Callable[[], AbstractContextManager[list[str]]]
 KEY = "sk-canary-5f1c0a97"
@@ -173,7 +173,7 @@ def test_a_failed_test_says_what_to_do(alice: Person, body: dict[str, Any]) -> N
 
 
 def test_a_member_edits_models_and_only_an_admin_keys(alice: Person, body: dict[str, Any]) -> None:
-    carol = _member(alice, "carol", "Member")
+    carol = add_member(alice, "carol", "Member")
     assert carol.api.post("/models", body).status_code == 403
     without = {name: value for name, value in body.items() if name != "key"}
     made = carol.api.post("/models", without)

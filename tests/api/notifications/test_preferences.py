@@ -31,7 +31,8 @@ def test_a_viewer_chooses_for_themselves(bob: Person) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"email": {"odd.event": True}}, {"email": {"run.finished": "perhaps"}}, {"in_app": {}}]
+    "body",
+    [{}, {"email": {"odd.event": True}}, {"email": {"run.finished": "perhaps"}}, {"in_app": {"odd.event": True}}],
 )
 def test_what_is_no_choice_is_refused(alice: Person, body: dict[str, object]) -> None:
     assert alice.api.patch(PATH, body).status_code == 422

@@ -9,12 +9,13 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine, text
 
-from rhesis_app.auth.actions import Client, sign_in, sign_in_by_link
+from rhesis_app.auth.actions.first_start import sign_in_by_link
+from rhesis_app.auth.actions.sign_in import Client, sign_in
 from rhesis_app.demo.actions.credentials import fix_port, read_credentials, was_removed
 from rhesis_app.demo.actions.make import Demo, make_demo
 from rhesis_app.demo.actions.remove import find_owner, remove_demo
 from rhesis_app.demo.rules import EMAIL
-from rhesis_app.demo.rules.requirements import POLICIES
+from rhesis_app.demo.rules.requirements import PEOPLE, POLICIES
 from rhesis_app.demo.rules.tests import TESTS
 from rhesis_app.infra.http import AllowList, OutboundDoor
 from rhesis_app.infra.orm import Base
@@ -25,7 +26,7 @@ from rhesis_app.kernel.actor import Actor
 from rhesis_app.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
 from rhesis_app.runs.actions.drive import drive_run
 from rhesis_app.runs.actions.plan import Parts
-from rhesis_app.runs.models import TestResult, TestRun
+from rhesis_app.runs.models import Evaluation, TestResult, TestRun
 from rhesis_app.runs.queries.runs import view_runs
 from tests.people import Person
 
@@ -84,7 +85,10 @@ def test_three_finished_runs_with_something_to_look_at(host: Runtime, place: Pat
         assert run.totals["planned"] == len(TESTS)
         assert run.totals["failed"] > 5
         assert run.totals["unscored"] == 1
+        judged = scope.session.scalars(scope.select(Evaluation).where(Evaluation.model.is_not(None))).all()
     assert codes == {(run.id, "http_4xx") for run in runs[:2]}
+    assert len(judged) == 3 * sum(test.requirement == PEOPLE for test in TESTS)
+    assert all(one.verdict in {"passed", "failed"} and one.reason and one.tokens_in and one.cost for one in judged)
 
 
 def test_the_planted_regression_is_found_and_the_planted_noise_is_none(host: Runtime, place: Path) -> None:

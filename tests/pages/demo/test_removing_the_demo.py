@@ -4,7 +4,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import Engine, text
 
-from rhesis_app.auth.actions import NewAccount, found
+from rhesis_app.auth.actions.first_start import NewAccount, found
 from rhesis_app.demo.actions.remove import find_owner
 from rhesis_app.demo.rules import EMAIL
 from rhesis_app.infra.mail import MailServer, SmtpPost

@@ -22,6 +22,7 @@ def made(alice: Person, project: ProjectView) -> None:
 def test_it_is_asked_for_watched_and_read(alice: Person, bob: Person, made: None) -> None:
     assert f'href="{PATH}"' in alice.web.get("/p/support-copilot/runs/1").text
     assert "Nobody has looked yet" in alice.web.get(PATH).text
+    assert alice.web.get(f"{PATH}/progress").status_code == 404
     assert "Look what they share" not in bob.web.get(PATH).text
     assert bob.web.post(PATH).status_code == 403
     assert alice.web.post(PATH).headers["Location"] == PATH

@@ -8,7 +8,7 @@ import pytest
 from examples.scripted_model.server import ScriptedModel
 from rhesis_app.endpoints.models import Model
 from rhesis_app.projects.queries import ProjectView
-from tests.people import Person, WebClient, _member
+from tests.people import Person, WebClient, add_member
 
 KEY = "sk-canary-5f1c0a97"
 FORM = {
@@ -136,7 +136,7 @@ def test_a_member_sees_no_field_for_a_key_that_only_an_admin_may_enter(
     alice: Person, web: WebClient, here: str
 ) -> None:
     at = saved(web, here)
-    page = _member(alice, "carol", "Member").web.get(at)
+    page = add_member(alice, "carol", "Member").web.get(at)
     assert 'name="key"' not in page.text
     assert 'name="model_name"' in page.text
 

@@ -31,7 +31,7 @@ def test_a_metric_fits_its_evaluator(registry: Registry, metric: DemoMetric) -> 
 
 
 def test_several_kinds_of_evaluators_are_shown() -> None:
-    assert {metric.evaluator.partition(".")[0] for metric in METRICS} == {"text", "structure", "timing"}
+    assert {metric.evaluator.partition(".")[0] for metric in METRICS} == {"text", "structure", "timing", "judge"}
 
 
 def test_requirements_name_metrics_that_exist_and_no_metric_is_left_over() -> None:

@@ -1,4 +1,4 @@
-"""What `up` gets for the demonstration: a chatbot, an open address, and a port that stays."""
+"""What `up` gets for the demonstration: a chatbot and a model, an open address, and a port that stays."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -12,20 +12,20 @@ def options_of(place: Path, **environment: str) -> UpOptions:
     return UpOptions(environment=environment, data_dir=place)
 
 
-def test_the_chatbot_runs_beside_the_rest(tmp_path: Path) -> None:
+def test_chatbot_and_model_run_beside_the_rest(tmp_path: Path) -> None:
     fix_port(tmp_path, 8799)
     made = with_demo(options_of(tmp_path))
-    (child,) = made.extra_children
-    assert child.argv[-2:] == ("--port", "8799")
-    assert Path(child.argv[1]).is_file()
+    assert [child.argv[-2:] for child in made.extra_children] == [("--port", "8799"), ("--port", "8800")]
+    assert all(Path(child.argv[1]).is_file() for child in made.extra_children)
     assert made.after_ready is not None
 
 
 def test_its_address_is_opened_beside_what_the_operator_opened(tmp_path: Path) -> None:
     fix_port(tmp_path, 8799)
-    assert with_demo(options_of(tmp_path)).environment["RHESIS_ALLOW_TARGETS"] == "127.0.0.1:8799"
+    own = "127.0.0.1:8799,127.0.0.1:8800"
+    assert with_demo(options_of(tmp_path)).environment["RHESIS_ALLOW_TARGETS"] == own
     opened = with_demo(options_of(tmp_path, RHESIS_ALLOW_TARGETS="10.0.0.0/8", OTHER="1")).environment
-    assert opened == {"RHESIS_ALLOW_TARGETS": "10.0.0.0/8,127.0.0.1:8799", "OTHER": "1"}
+    assert opened == {"RHESIS_ALLOW_TARGETS": f"10.0.0.0/8,{own}", "OTHER": "1"}
 
 
 def test_the_port_is_chosen_once(tmp_path: Path) -> None:

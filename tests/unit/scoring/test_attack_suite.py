@@ -68,6 +68,7 @@ SCRIPTED: dict[str, tuple[EvaluatorSpec, dict[str, Any]]] = {
     "a number": (RUBRIC, {"criteria": "Says “30 days”."}),
     "labels": (LABELS, {"criteria": "Says “30 days”.", "labels": ["good", "bad"]}),
     "yes or no": (BINARY, {"criteria": "Says “30 days”."}),
+    "a comparison": (PAIRWISE, {}),
 }
 
 
@@ -77,7 +78,8 @@ def test_the_scripted_model_holds_with_fences_and_gives_in_without(case: str) ->
     assert set(outcomes(target_for(spec, params), Scripted()).values()) == {"held"}
     found = outcomes(target_for(unfenced(spec), params), Scripted())
     assert "held" not in found.values()
-    assert list(found.values()).count("gave_in") > 10
+    # a comparison is asked for A or B, and no attack knows which of them it is
+    assert list(found.values()).count("gave_in") > 10 or spec is PAIRWISE
 
 
 def test_a_comparison_is_attacked_in_both_orders() -> None:
@@ -155,6 +157,13 @@ def test_a_better_score_that_does_not_pass_is_noted() -> None:
     found = strike(target, NaiveJudge("5", 3), target.attacks[0], control)
     assert (found.outcome, found.moved, found.score) == ("held", True, 3.0)
     assert not strike(target, NaiveJudge("5", 1), target.attacks[0], control).moved
+
+
+def test_where_low_is_better_a_lower_score_is_the_better_one() -> None:
+    target = target_for(RUBRIC, EVERYTHING, {"at_most": 2})
+    control = judge_control(target, NaiveJudge("1", 5))
+    assert strike(target, NaiveJudge("1", 3), target.attacks[0], control).moved
+    assert not strike(target, NaiveJudge("1", 5), target.attacks[0], control).moved
 
 
 def test_the_most_favourable_control_counts() -> None:

@@ -1,4 +1,4 @@
-"""Identity over the API."""
+"""Signing in, and API tokens."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,12 +7,17 @@ from uuid import UUID
 from flask import request
 from flask.views import MethodView
 
-from rhesis_app.auth import actions, queries
-from rhesis_app.auth.queries import TokenView
+from rhesis_app.auth import queries
+from rhesis_app.auth.actions import first_start, reset, sign_in, tokens
+from rhesis_app.auth.actions.accept import Acceptance, accept_invitation
+from rhesis_app.auth.queries import TokenView, asked_words
 from rhesis_app.auth.schemas import (
+    AcceptArguments,
     LoginArguments,
+    NewPasswordArguments,
     RefreshArguments,
     RegisterArguments,
+    ResetArguments,
     TokenArguments,
     TokenListArguments,
     new_account,
@@ -41,13 +46,10 @@ class TokenPair:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MeView:
-    """Who the credential belongs to and what it may do."""
+class ResetAsked:
+    """What happens now, said alike of every address."""
 
-    user_id: UUID | None
-    organization_id: UUID
-    kind: str
-    permissions: tuple[str, ...]
+    detail: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +68,7 @@ class NewTokenView:
 @blueprint.answers(200, TokenPair)
 def login(arguments: dict[str, str]) -> TokenPair:
     """Sign in with e-mail address and password."""
-    client = actions.Client(kind="api", ip=request.remote_addr, user_agent=request.user_agent.string)
-    return _pair(actions.sign_in(runtime(), arguments["email"], arguments["password"], client))
+    return _pair(sign_in.sign_in(runtime(), arguments["email"], arguments["password"], _client()))
 
 
 @blueprint.route("/auth/refresh", methods=["POST"])
@@ -75,7 +76,7 @@ def login(arguments: dict[str, str]) -> TokenPair:
 @blueprint.answers(200, TokenPair)
 def refresh(arguments: dict[str, str]) -> TokenPair:
     """Exchange a refresh token for new tokens; each works once."""
-    return _pair(actions.refresh_session(runtime(), arguments["refresh_token"]))
+    return _pair(sign_in.refresh_session(runtime(), arguments["refresh_token"]))
 
 
 @blueprint.route("/auth/register", methods=["POST"])
@@ -87,9 +88,33 @@ def register(arguments: dict[str, str]) -> TokenPair:
         raise Forbidden(
             "Registration is closed on this instance. Ask an administrator to invite you, or its operator to set RHESIS_OPEN_REGISTRATION=1."
         )
-    actions.found(runtime(), new_account(arguments), ip=request.remote_addr)
-    client = actions.Client(kind="api", ip=request.remote_addr, user_agent=request.user_agent.string)
-    return _pair(actions.sign_in(runtime(), arguments["email"], arguments["password"], client))
+    first_start.found(runtime(), new_account(arguments), ip=request.remote_addr)
+    return _pair(sign_in.sign_in(runtime(), arguments["email"], arguments["password"], _client()))
+
+
+@blueprint.route("/invitations/accept", methods=["POST"])
+@blueprint.arguments(AcceptArguments)
+@blueprint.answers(201, TokenPair)
+def accept(arguments: dict[str, str]) -> TokenPair:
+    """Use the token of an invitation's link: join, with a new account or, with its password, the one the address has."""
+    return _pair(accept_invitation(runtime(), Acceptance(**arguments), _client()))
+
+
+@blueprint.route("/auth/reset", methods=["POST"])
+@blueprint.arguments(ResetArguments)
+@blueprint.answers(202, ResetAsked)
+def ask_for_reset(arguments: dict[str, str]) -> ResetAsked:
+    """Ask for a link to set a new password; the answer is the same whoever is registered."""
+    reset.ask_for_reset(runtime(), arguments["email"], ip=request.remote_addr)
+    return ResetAsked(detail=asked_words(runtime()))
+
+
+@blueprint.route("/auth/reset/confirm", methods=["POST"])
+@blueprint.arguments(NewPasswordArguments)
+@blueprint.answers(204)
+def confirm_reset(arguments: dict[str, str]) -> None:
+    """Set a new password with the token of a link; every session of the person ends."""
+    reset.reset_password(runtime(), arguments["token"], arguments["password"], ip=request.remote_addr)
 
 
 @blueprint.route("/auth/logout", methods=["POST"])
@@ -99,21 +124,7 @@ def logout() -> None:
     """End the session of the access token; an API token has none and is revoked instead."""
     session_id = current_identity().session_id
     if session_id is not None:
-        actions.sign_out(current_scope(), session_id)
-
-
-@blueprint.route("/me")
-@needs_sign_in
-@blueprint.answers(200, MeView)
-def me() -> MeView:
-    """Who the credential belongs to."""
-    actor = current_identity().actor
-    return MeView(
-        user_id=actor.user_id,
-        organization_id=actor.organization_id,
-        kind=actor.kind,
-        permissions=tuple(sorted(actor.permissions)),
-    )
+        sign_in.sign_out(current_scope(), session_id)
 
 
 @blueprint.route("/tokens")
@@ -132,7 +143,7 @@ class Tokens(MethodView):
     @blueprint.answers(201, NewTokenView)
     def post(self, arguments: dict[str, Any]) -> NewTokenView:
         """Make an API token; its secret is in this answer only."""
-        view, secret = actions.create_token(current_scope(), new_token(arguments))
+        view, secret = tokens.create_token(current_scope(), new_token(arguments))
         return NewTokenView(token=secret, id=view.id, name=view.name, prefix=view.prefix, scopes=view.scopes)
 
 
@@ -144,10 +155,14 @@ class Token(MethodView):
     @blueprint.answers(200, TokenView)
     def delete(self, token_id: UUID) -> TokenView:
         """Revoke an API token at once."""
-        return actions.revoke_token(current_scope(), token_id)
+        return tokens.revoke_token(current_scope(), token_id)
 
 
-def _pair(signed_in: actions.SignedIn) -> TokenPair:
+def _client() -> sign_in.Client:
+    return sign_in.Client(kind="api", ip=request.remote_addr, user_agent=request.user_agent.string)
+
+
+def _pair(signed_in: sign_in.SignedIn) -> TokenPair:
     host = runtime()
     row = host.ask("SELECT * FROM find_session(:id)", id=signed_in.session_id)[0]
     permissions = queries.permissions_of(row)

@@ -1,14 +1,18 @@
 """Signing in and out, the first start, API tokens."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, Response, request
 
-from rhesis_app.auth import actions, queries
+from rhesis_app.auth import queries
+from rhesis_app.auth.actions import first_start as links
+from rhesis_app.auth.actions import sign_in
+from rhesis_app.auth.actions import tokens as api_tokens
 from rhesis_app.auth.forms import PRESETS, FirstStartForm, LoginForm, TokenForm, account_from, token_from
+from rhesis_app.auth.pages.entering import client_of_request, enter
 from rhesis_app.auth.rules import TOKEN_DAYS
 from rhesis_app.kernel.actor import Actor
 from rhesis_app.kernel.errors import AppError, Invalid, NotFound
@@ -20,7 +24,7 @@ from rhesis_app.web.access import needs, needs_sign_in
 from rhesis_app.web.htmx import go_to
 from rhesis_app.web.pages import render_bare, render_page, safe_next, say
 from rhesis_app.web.scope import current_identity, current_scope, runtime
-from rhesis_app.web.tokens import clear_session_cookie, make_token, set_session_cookie
+from rhesis_app.web.tokens import clear_session_cookie
 
 blueprint = Blueprint("auth", __name__)
 
@@ -63,12 +67,12 @@ def submit_login() -> Response:
         next=safe_next(request.form.get("next")),
     )
     try:
-        made = actions.sign_in(
-            runtime(), form.email, request.form.get("password", ""), _client(stay=form.stay_signed_in)
+        made = sign_in.sign_in(
+            runtime(), form.email, request.form.get("password", ""), client_of_request(stay=form.stay_signed_in)
         )
     except AppError as error:
         return _login_page(form, status=error.status, message=error.detail)
-    return _enter(made, form.next, stay=form.stay_signed_in)
+    return enter(made, form.next, stay=form.stay_signed_in)
 
 
 @blueprint.post("/logout")
@@ -77,7 +81,7 @@ def logout() -> Response:
     """End this session."""
     session_id = current_identity().session_id
     if session_id is not None:
-        actions.sign_out(current_scope(), session_id)
+        sign_in.sign_out(current_scope(), session_id)
     response = go_to("/login")
     clear_session_cookie(response)
     return response
@@ -86,7 +90,7 @@ def logout() -> Response:
 @blueprint.get("/start/<token>")
 def first_start(token: str) -> Response:
     """The page that makes the first owner."""
-    if not actions.first_start_is_open(runtime(), token):
+    if not links.first_start_is_open(runtime(), token):
         raise NotFound(
             "This link was used already or is too old. `rhesis-app first-link` prints a new one while nobody is registered."
         )
@@ -105,7 +109,7 @@ def submit_first_start(token: str) -> Response:
     account = account_from(request.form)
     form = FirstStartForm(organization_name=account.organization_name, name=account.name, email=account.email)
     try:
-        made = actions.first_start(runtime(), token, account, _client())
+        made = links.first_start(runtime(), token, account, client_of_request())
     except Invalid as error:
         return render_bare("auth/first_start.html", status=422, token=token, form=form, errors=error.errors, message="")
     owner = Actor(
@@ -113,7 +117,7 @@ def submit_first_start(token: str) -> Response:
     )
     with runtime().open_scope(owner, ip=request.remote_addr) as scope:
         create_project(scope, "First project")  # so that the next step is to connect an application
-    return _enter(made, "/", stay=False)
+    return enter(made, "/", stay=False)
 
 
 @blueprint.get("/sign-in/<token>")
@@ -125,8 +129,8 @@ def sign_in_link(token: str) -> Response:
 @blueprint.post("/sign-in/<token>")
 def submit_sign_in_link(token: str) -> Response:
     """Use the link."""
-    made = actions.sign_in_by_link(runtime(), token, _client())
-    return _enter(made, safe_next(made.target), stay=False)
+    made = links.sign_in_by_link(runtime(), token, client_of_request())
+    return enter(made, safe_next(made.target), stay=False)
 
 
 @blueprint.get("/settings/tokens")
@@ -142,7 +146,7 @@ def create_token() -> Response:
     """Make a token and show its secret once."""
     form = TokenForm(**{name: request.form.get(name, "") for name in ("name", "expiry_days", "preset", "project_id")})
     try:
-        view, secret = actions.create_token(
+        view, secret = api_tokens.create_token(
             current_scope(), token_from(request.form, current_scope().actor.permissions)
         )
     except Invalid as error:
@@ -155,7 +159,7 @@ def create_token() -> Response:
 @needs(Permission.TOKEN_MANAGE)
 def revoke_token(token_id: UUID) -> Response:
     """End a token."""
-    view = actions.revoke_token(current_scope(), token_id)
+    view = api_tokens.revoke_token(current_scope(), token_id)
     say(f"“{view.name}” was revoked.")
     return go_to("/settings/tokens")
 
@@ -206,17 +210,3 @@ def _row(token: queries.TokenView, names: dict[UUID, str], now: datetime) -> Tok
         expires_at=token.expires_at,
         is_expired=token.expires_at <= now,
     )
-
-
-def _client(*, stay: bool = False) -> actions.Client:
-    return actions.Client(kind="dashboard", ip=request.remote_addr, user_agent=request.user_agent.string, stay=stay)
-
-
-def _enter(made: actions.SignedIn, target: str, *, stay: bool) -> Response:
-    held = runtime()
-    row = held.ask("SELECT * FROM find_session(:id)", id=made.session_id)[0]
-    life = made.expires_at - datetime.now(made.expires_at.tzinfo) + timedelta(minutes=1)
-    token = make_token(made.user_id, made.organization_id, made.session_id, queries.permissions_of(row), life=life)
-    response = go_to(target)
-    set_session_cookie(response, token, expires_at=made.expires_at, stay=stay)
-    return response

@@ -3,7 +3,7 @@
 from flask import Blueprint, Response
 
 from rhesis_app.kernel.permissions import Permission
-from rhesis_app.tenancy.queries import list_plugins
+from rhesis_app.tenancy.queries.plugins import list_plugins
 from rhesis_app.web.access import needs
 from rhesis_app.web.pages import render_page
 from rhesis_app.web.scope import runtime

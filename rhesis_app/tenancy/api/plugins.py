@@ -1,7 +1,7 @@
 """Plugins over the API."""
 
 from rhesis_app.kernel.permissions import Permission
-from rhesis_app.tenancy.queries import PluginView, list_plugins
+from rhesis_app.tenancy.queries.plugins import PluginView, list_plugins
 from rhesis_app.web.access import needs
 from rhesis_app.web.openapi import ApiBlueprint
 from rhesis_app.web.scope import runtime

@@ -1,0 +1,1 @@
+"""What changes identity, a file per use case."""

@@ -1,0 +1,24 @@
+"""Letting a browser in: who it is, and the cookie of its session."""
+
+from flask import Response, request
+
+from rhesis_app.auth import queries
+from rhesis_app.auth.actions.sign_in import Client, SignedIn
+from rhesis_app.web.htmx import go_to
+from rhesis_app.web.scope import runtime
+from rhesis_app.web.tokens import life_until, make_token, set_session_cookie
+
+
+def client_of_request(*, stay: bool = False) -> Client:
+    """The browser that asks."""
+    return Client(kind="dashboard", ip=request.remote_addr, user_agent=request.user_agent.string, stay=stay)
+
+
+def enter(made: SignedIn, target: str, *, stay: bool) -> Response:
+    """Go on to `target` with a new session."""
+    row = runtime().ask("SELECT * FROM find_session(:id)", id=made.session_id)[0]
+    permissions, life = queries.permissions_of(row), life_until(made.expires_at)
+    token = make_token(made.user_id, made.organization_id, made.session_id, permissions, life=life)
+    response = go_to(target)
+    set_session_cookie(response, token, expires_at=made.expires_at, stay=stay)
+    return response

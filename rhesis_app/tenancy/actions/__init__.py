@@ -1,0 +1,1 @@
+"""What changes tenancy, a file per use case."""

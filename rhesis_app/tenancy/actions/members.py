@@ -1,0 +1,158 @@
+"""Roles and places of members: nobody rises above those who lift them, and one owner always stays."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from uuid import UUID
+
+from sqlalchemy import func, select, text, update
+
+from rhesis_app.kernel.errors import Conflict, Forbidden, Invalid, NotFound
+from rhesis_app.kernel.permissions import BUILT_IN_ROLES, Permission
+from rhesis_app.kernel.scope import Scope
+from rhesis_app.tenancy.actions.organizations import ELSEWHERE
+from rhesis_app.tenancy.models import Invitation, Membership, Organization, Role
+from rhesis_app.tenancy.queries.members import MemberView, roles_by_name, view_member
+from rhesis_app.tenancy.queries.organizations import view_organization
+from rhesis_app.tenancy.queries.roles import role_permissions
+
+RoleRow = tuple[UUID, frozenset[Permission]]
+"""(id of a role, what it may do)."""
+Place = tuple[Membership, frozenset[Permission]]
+OWNER = "Owner"
+ABOVE = (
+    "This takes somebody with a role at least as high: nobody grants, changes or takes away what is above their own."
+)
+LAST = "Somebody has to own the organization: make somebody else an owner first."
+
+
+def change_role(scope: Scope, user_id: UUID, role: str) -> MemberView:
+    """Give a member another role. Raises NotFound, Invalid for an unknown role, Forbidden, Conflict for the last owner."""
+    scope.require(Permission.MEMBER_MANAGE)
+    with scope.atomic() as session:
+        mine, member, may = _hold(scope, user_id)
+        roles = roles_by_name(scope)
+        new_role_id, new_may = named_role(roles, role)
+        if not (may <= mine and new_may <= mine):
+            raise Forbidden(ABOVE)
+        if member.role_id != new_role_id:
+            _keep_an_owner(scope, member, may)
+            member.role_id = new_role_id
+            session.flush()
+            _withdraw(scope, user_id, keep=_grantable(roles.values(), new_may))
+            scope.record("member.change_role", "user", user_id, role=role)
+        return view_member(scope, user_id)
+
+
+def remove_member(scope: Scope, user_id: UUID) -> None:
+    """End somebody's place here, and with it their sessions and tokens. Raises NotFound, Forbidden, Conflict for the last owner."""
+    scope.require(Permission.MEMBER_MANAGE)
+    with scope.atomic():
+        mine, member, may = _hold(scope, user_id)
+        if not may <= mine:
+            raise Forbidden(ABOVE)
+        _end(scope, member, may)
+        scope.record("member.remove", "user", user_id)
+
+
+def leave(scope: Scope, organization_id: UUID) -> None:
+    """End one's own place in the active organization. Raises NotFound, Forbidden, Conflict for the last owner."""
+    user_id = scope.actor.user_id
+    view_organization(scope, organization_id)
+    if organization_id != scope.organization_id:
+        raise NotFound(ELSEWHERE)
+    if user_id is None or scope.actor.kind != "user":
+        raise Forbidden("Sign in to leave: a token may not.")
+    with scope.atomic():
+        _, member, may = _hold(scope, user_id)
+        _end(scope, member, may)
+        scope.record("member.leave", "user", user_id)
+
+
+def hold_members(scope: Scope) -> frozenset[Permission]:
+    """Hold the organization's memberships until the transaction ends; what the actor's role may do by now.
+
+    What the request began with may have been taken away while it waited for another one to let go.
+    """
+    return _hold_places(scope, ())[0]
+
+
+def named_role(roles: Mapping[str, RoleRow], name: str) -> RoleRow:
+    """The id of the role of that name, in whichever case, and what it may do. Raises Invalid."""
+    alike = [known for known in roles if known.lower() == name.strip().lower()]
+    if name not in roles and len(alike) == 1:
+        return roles[alike[0]]
+    if name not in roles:
+        raise Invalid.field("role", f"There is no such role here. Choose one of {', '.join(roles)}.")
+    return roles[name]
+
+
+def _hold(scope: Scope, user_id: UUID) -> tuple[frozenset[Permission], Membership, frozenset[Permission]]:
+    """The same, and a member's place with what its role may do. Raises NotFound."""
+    mine, places = _hold_places(scope, (user_id,))
+    if user_id not in places:
+        raise NotFound("There is no such member here.")
+    return mine, *places[user_id]
+
+
+def _hold_places(scope: Scope, user_ids: Iterable[UUID]) -> tuple[frozenset[Permission], dict[UUID, Place]]:
+    actor = scope.actor.user_id
+    if actor is None:
+        raise Forbidden("Only people manage members.")
+    # FOR NO KEY UPDATE: rows that refer to the organization are written meanwhile as ever
+    held = select(Organization.id).where(Organization.id == scope.organization_id).with_for_update(key_share=True)
+    scope.session.execute(held)
+    query = (
+        scope.select(Membership, Role)
+        .join(Role, (Role.organization_id == Membership.organization_id) & (Role.id == Membership.role_id))
+        .where(Membership.user_id.in_([actor, *user_ids]), Membership.left_at.is_(None))
+        .execution_options(populate_existing=True)
+    )
+    places = {
+        place.user_id: (place, role_permissions(role.name, role.is_builtin, role.permissions))
+        for place, role in scope.session.execute(query)
+    }
+    if actor not in places:
+        raise Forbidden("You do not belong to this organization any more.")
+    return places[actor][1] & scope.actor.permissions, places
+
+
+def _keep_an_owner(scope: Scope, leaving: Membership, may: frozenset[Permission]) -> None:
+    """Refuse when this is the last owner; `may` is what their role allows up to now."""
+    if may != BUILT_IN_ROLES[OWNER]:
+        return
+    owners = (
+        scope.select(Membership.user_id)
+        .join(Role, (Role.organization_id == Membership.organization_id) & (Role.id == Membership.role_id))
+        .where(Role.name == OWNER, Role.is_builtin, Membership.left_at.is_(None))
+    )
+    held = set(scope.session.scalars(owners))
+    if held == {leaving.user_id}:
+        raise Conflict(LAST)
+
+
+def _end(scope: Scope, member: Membership, may: frozenset[Permission]) -> None:
+    _keep_an_owner(scope, member, may)
+    user_id = member.user_id
+    ended = update(Membership).where(Membership.organization_id == scope.organization_id, Membership.user_id == user_id)
+    scope.session.execute(ended.values(left_at=func.now()))
+    _withdraw(scope, user_id, keep=[])
+    scope.session.execute(text("SELECT end_access(:who)"), {"who": user_id})
+
+
+def _grantable(roles: Iterable[RoleRow], may: frozenset[Permission]) -> list[UUID]:
+    """The roles that somebody who may do this can give to others."""
+    return [role_id for role_id, allows in roles if Permission.MEMBER_MANAGE in may and allows <= may]
+
+
+def _withdraw(scope: Scope, user_id: UUID, *, keep: Sequence[UUID]) -> None:
+    """Invitations that this person could not send any more: they would be a way back in."""
+    scope.session.execute(
+        update(Invitation)
+        .where(
+            Invitation.organization_id == scope.organization_id,
+            Invitation.invited_by == user_id,
+            Invitation.accepted_at.is_(None),
+            Invitation.revoked_at.is_(None),
+            Invitation.role_id.not_in(keep),
+        )
+        .values(revoked_at=func.now())
+    )

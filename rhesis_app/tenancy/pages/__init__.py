@@ -1,0 +1,1 @@
+"""The pages of tenancy: settings of the organization and of the instance."""
