@@ -75,8 +75,10 @@ def sent_values(form: MultiDict[str, str]) -> dict[str, str]:
     return {name: _plain(text) for name, text in list(sent)[: 2 * MAX_VARIABLES]}
 
 
-def values_of(variables: tuple[Variable, ...], sent: Mapping[str, str]) -> dict[str, Any]:
-    """The values to fill in; a field that was left empty is none. Raises Invalid at `values.<name>`."""
+def read_values(
+    variables: tuple[Variable, ...], sent: Mapping[str, str]
+) -> tuple[dict[str, Any], dict[str, list[str]]]:
+    """The values that can be filled in, and what is wrong with the others by field; an empty field is no value."""
     values: dict[str, Any] = {}
     errors: dict[str, list[str]] = {}
     for variable in variables:
@@ -87,9 +89,7 @@ def values_of(variables: tuple[Variable, ...], sent: Mapping[str, str]) -> dict[
             values[variable.name] = json.loads(text) if variable.is_structured else text
         except (ValueError, RecursionError):
             errors[f"{VALUES}{variable.name}"] = [NOT_JSON]
-    if errors:
-        raise Invalid("Some values are not JSON: see the fields named.", errors=errors)
-    return values
+    return values, errors
 
 
 def preview_of(form: PromptForm) -> Preview:
@@ -99,13 +99,10 @@ def preview_of(form: PromptForm) -> Preview:
     try:
         template = read_template(form.template)
     except Invalid as error:
-        return Preview(problem=error.detail)
-    variables = template.variables
-    try:
-        values = values_of(variables, form.values)
-    except Invalid as error:
-        return Preview(variables=variables, pieces=template.pieces, errors=error.errors)
-    return Preview(variables=variables, pieces=template.fill(values))
+        typed = tuple(Variable(name=name, is_structured=False, is_required=True) for name in form.values)
+        return Preview(variables=typed, problem=error.detail)
+    values, errors = read_values(template.variables, form.values)
+    return Preview(variables=template.variables, pieces=template.fill(values), errors=errors)
 
 
 def _plain(text: str) -> str:
