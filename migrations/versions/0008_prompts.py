@@ -46,6 +46,7 @@ def upgrade() -> None:
         ["organization_id", "prompt_version_id"],
         postgresql_where=sa.text("prompt_version_id IS NOT NULL"),
     )
+    _models_with_prompts()
     cursor = op.get_bind().connection.cursor()
     for statement in (*map(policies, ("prompt", "prompt_version")), GRANTS):
         cursor.execute(statement)
@@ -98,6 +99,31 @@ def _remember_prompt(table: str) -> None:
         ["organization_id", "id"],
         ondelete="RESTRICT",
     )
+
+
+def _models_with_prompts() -> None:
+    """Endpoints that are a model with a prompt instead of an address."""
+    op.add_column("endpoint", sa.Column("kind", sa.Text(), server_default="http", nullable=False))
+    for column, kind in (("model_id", sa.Uuid()), ("prompt_version_id", sa.Uuid()), ("prompt_role", sa.Text())):
+        op.add_column("endpoint", sa.Column(column, kind, nullable=True))
+    for column, target in (("model_id", "model"), ("prompt_version_id", "prompt_version")):
+        op.create_foreign_key(
+            op.f(f"fk_endpoint_organization_id_{column}"),
+            "endpoint",
+            target,
+            ["organization_id", column],
+            ["organization_id", "id"],
+            ondelete="RESTRICT",
+        )
+    for name, rule in (
+        ("kind", "kind IN ('http', 'model')"),
+        ("prompt_role", "prompt_role IN ('system', 'user')"),
+        (
+            "model_with_prompt",
+            "(kind = 'model') = (model_id IS NOT NULL AND prompt_version_id IS NOT NULL AND prompt_role IS NOT NULL)",
+        ),
+    ):
+        op.create_check_constraint(op.f(f"ck_endpoint_{name}"), "endpoint", rule)
 
 
 def _belongs_to(table: str, column: str, target: str) -> sa.ForeignKeyConstraint:

@@ -9,7 +9,7 @@ from uuid import UUID
 from werkzeug.datastructures import MultiDict
 
 from rhesis_app.authoring.forms.prompts import Preview, PromptForm, preview_of, read_values, sent_values
-from rhesis_app.authoring.queries.prompts import TakenVersion
+from rhesis_app.authoring.queries.prompt_choices import TakenVersion
 from rhesis_app.authoring.queries.tests import TestFilter, TestView
 from rhesis_app.authoring.rules.prompts import read_template
 from rhesis_app.authoring.rules.tests import PromptSource, TestContent

@@ -11,7 +11,7 @@ from rhesis_app.authoring.actions import tests as actions
 from rhesis_app.authoring.actions.set_items import AddedTests, add_tests
 from rhesis_app.authoring.forms import tests as forms
 from rhesis_app.authoring.queries import tests as queries
-from rhesis_app.authoring.queries.prompts import PromptChoice, TakenVersion, list_prompt_choices, taken_version
+from rhesis_app.authoring.queries.prompt_choices import PromptChoice, TakenVersion, list_prompt_choices, taken_version
 from rhesis_app.authoring.queries.sets import TestSetChoice, list_test_set_choices
 from rhesis_app.authoring.rules.tests import PromptSource
 from rhesis_app.kernel.errors import AppError, Conflict, Invalid, NotFound

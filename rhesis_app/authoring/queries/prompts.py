@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, select
 
 from rhesis_app.authoring.models import Prompt, PromptVersion, Test
 from rhesis_app.authoring.queries.narrowing import in_projects, total_of
@@ -237,56 +237,3 @@ def _view(row: Prompt, version_id: UUID, template: str, variables: list[str], te
         archived_at=row.archived_at,
         etag=etag(row.id, row.updated_at),
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PromptChoice:
-    """A prompt to choose in a form."""
-
-    id: UUID
-    name: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TakenVersion:
-    """A version that a form takes its text from."""
-
-    prompt_id: UUID
-    name: str
-    version: int
-    newest_version: int
-    template: str
-
-
-def list_prompt_choices(scope: Scope, project_id: UUID) -> tuple[PromptChoice, ...]:
-    """The live prompts of a project to choose from, by name, at most 200; none for who may not read them."""
-    if not scope.may(Permission.PROMPT_READ, project=project_id):
-        return ()
-    query = (
-        scope.select(Prompt.id, Prompt.name)
-        .where(Prompt.project_id == project_id, Prompt.archived_at.is_(None))
-        .order_by(Prompt.name, Prompt.id)
-        .limit(200)
-    )
-    return tuple(PromptChoice(id=found, name=name) for found, name in scope.session.execute(query))
-
-
-def taken_version(scope: Scope, project_id: UUID, prompt_id: UUID, number: int | None) -> TakenVersion | None:
-    """The version of that number, or the newest where there is none of it; None when the project has no such prompt."""
-    scope.require(Permission.PROMPT_READ, project=project_id)
-    wanted = number if number is not None and number <= LARGEST else 0
-    query = (
-        scope.select(Prompt.id, Prompt.name, PromptVersion.number, Prompt.version, PromptVersion.template)
-        .join(
-            PromptVersion,
-            and_(PromptVersion.organization_id == Prompt.organization_id, PromptVersion.prompt_id == Prompt.id),
-        )
-        .where(Prompt.project_id == project_id, Prompt.id == prompt_id)
-        .where(or_(PromptVersion.number == wanted, PromptVersion.number == Prompt.version))
-        .order_by((PromptVersion.number == wanted).desc())
-        .limit(1)
-    )
-    found = scope.session.execute(query).one_or_none()
-    if found is None:
-        return None
-    return TakenVersion(prompt_id=found[0], name=found[1], version=found[2], newest_version=found[3], template=found[4])
