@@ -30,6 +30,7 @@ from rhesis_app.demo import pages as demo_pages
 from rhesis_app.endpoints.api import endpoints as endpoints_api
 from rhesis_app.endpoints.api import models as models_api
 from rhesis_app.endpoints.pages import endpoints as endpoints_pages
+from rhesis_app.endpoints.pages import model_endpoints as model_endpoints_pages
 from rhesis_app.endpoints.pages import models as models_pages
 from rhesis_app.infra.config import Settings, read_environment, settings_from
 from rhesis_app.infra.crypto import SecretBox
@@ -88,6 +89,7 @@ PAGES: tuple[ModuleType, ...] = (
     projects_pages,
     endpoints_pages,
     models_pages,
+    model_endpoints_pages,
     requirements_pages,
     metrics_pages,
     attacks_pages,

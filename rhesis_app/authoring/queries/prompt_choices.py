@@ -80,16 +80,36 @@ def text_of_version(scope: Scope, project_id: UUID, version_id: UUID) -> str:
     return found
 
 
-def list_version_choices(scope: Scope, project_id: UUID, also: UUID | None) -> tuple[tuple[UUID, str], ...]:
-    """The newest version of each live prompt as (id, name with number), at most 200, and the version `also`, if one is."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionChoice:
+    """A version to choose in a form; the prompt may have a newer one."""
+
+    id: UUID
+    prompt_id: UUID
+    name: str
+    version: int
+    newest_version: int
+
+    @property
+    def label(self) -> str:
+        """As it is read in a list."""
+        return f"{self.name}, version {self.version}"
+
+
+def list_version_choices(scope: Scope, project_id: UUID, also: UUID | None = None) -> tuple[VersionChoice, ...]:
+    """The newest version of each live prompt, at most 200, and the version `also` before them; none for who may not read them."""
     if not scope.may(Permission.PROMPT_READ, project=project_id):
         return ()
     is_newest = and_(PromptVersion.number == Prompt.version, Prompt.archived_at.is_(None))
+    columns = (PromptVersion.id, PromptVersion.prompt_id, Prompt.name, PromptVersion.number, Prompt.version)
     query = (
-        scope.select(PromptVersion.id, Prompt.name, PromptVersion.number)
+        scope.select(*columns)
         .join(Prompt, _OF_PROMPT)
         .where(Prompt.project_id == project_id, or_(is_newest, PromptVersion.id == also))
         .order_by((PromptVersion.id == also).desc(), Prompt.name, Prompt.id)
         .limit(200)
     )
-    return tuple((found, f"{name}, version {number}") for found, name, number in scope.session.execute(query))
+    return tuple(
+        VersionChoice(id=found[0], prompt_id=found[1], name=found[2], version=found[3], newest_version=found[4])
+        for found in scope.session.execute(query)
+    )

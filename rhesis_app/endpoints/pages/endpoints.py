@@ -119,6 +119,8 @@ def show(slug: str, endpoint_id: UUID) -> Response:
     """The workbench of an endpoint."""
     project = project_by_slug(current_scope(), slug)
     view = _endpoint(project, endpoint_id)
+    if view.model is not None:
+        return go_to(url_for("model_endpoints.show", slug=slug, endpoint_id=endpoint_id))
     return _workbench(project, Bench(form=forms.form_of(view), view=view))
 
 
