@@ -12,6 +12,7 @@ from rhesis_app.authoring.models import Prompt, PromptVersion, Test
 from rhesis_app.authoring.queries.narrowing import in_projects, total_of
 from rhesis_app.authoring.rules.names import search_text
 from rhesis_app.authoring.rules.prompts import LARGEST, read_template
+from rhesis_app.endpoints.models import Endpoint
 from rhesis_app.kernel.diff import Piece, word_diff
 from rhesis_app.kernel.errors import Invalid, NotFound
 from rhesis_app.kernel.etags import etag
@@ -23,7 +24,7 @@ from rhesis_app.tenancy.models import User
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptView:
-    """A prompt with its newest version's number, id, text and variables; `test_count` live tests take their text from any version."""
+    """A prompt with its newest version's number, id, text and variables; how many live tests and endpoints use any version."""
 
     id: UUID
     project_id: UUID
@@ -33,6 +34,7 @@ class PromptView:
     template: str
     variables: tuple[str, ...]
     test_count: int
+    endpoint_count: int
     created_at: datetime
     updated_at: datetime
     archived_at: datetime | None
@@ -204,25 +206,28 @@ def _versions(scope: Scope, prompt_id: UUID) -> Select[Any]:
 
 
 def _rows(scope: Scope) -> Select[Any]:
-    return scope.select(Prompt, PromptVersion.id, PromptVersion.template, PromptVersion.variables, _test_count()).join(
-        PromptVersion, _NEWEST
-    )
+    return scope.select(
+        Prompt, PromptVersion.id, PromptVersion.template, PromptVersion.variables, _uses(Test), _uses(Endpoint)
+    ).join(PromptVersion, _NEWEST)
 
 
-def _test_count() -> ColumnElement[int]:
+def _uses(row_class: type[Test | Endpoint]) -> ColumnElement[int]:
+    """How many live rows use any version of the prompt."""
     used = PromptVersion.__table__.alias("used")
+    its = and_(used.c.organization_id == row_class.organization_id, used.c.id == row_class.prompt_version_id)
     return (
         select(func.count())
-        .select_from(Test)
-        .join(used, and_(used.c.organization_id == Test.organization_id, used.c.id == Test.prompt_version_id))
+        .select_from(row_class)
+        .join(used, its)
         .where(used.c.organization_id == Prompt.organization_id, used.c.prompt_id == Prompt.id)
-        .where(Test.archived_at.is_(None))
+        .where(row_class.archived_at.is_(None))
         .correlate(Prompt)
         .scalar_subquery()
     )
 
 
-def _view(row: Prompt, version_id: UUID, template: str, variables: list[str], test_count: int) -> PromptView:
+def _view(row: Prompt, version_id: UUID, template: str, variables: list[str], *uses: int) -> PromptView:
+    test_count, endpoint_count = uses
     return PromptView(
         id=row.id,
         project_id=row.project_id,
@@ -232,6 +237,7 @@ def _view(row: Prompt, version_id: UUID, template: str, variables: list[str], te
         template=template,
         variables=tuple(variables),
         test_count=test_count,
+        endpoint_count=endpoint_count,
         created_at=row.created_at,
         updated_at=row.updated_at,
         archived_at=row.archived_at,

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from rhesis_app.endpoints.models import Model
@@ -10,7 +9,6 @@ from rhesis_app.endpoints.rules import AnswerError, MappedAnswer, RequestContext
 from rhesis_app.endpoints.rules.chats import ChatTemplate, compile_chat
 from rhesis_app.endpoints.rules.models import money
 from rhesis_app.infra.llm.wires import chat_body, read_said
-from rhesis_app.kernel.ports import Prices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,15 +68,3 @@ def prepare_chat(frozen: Mapping[str, Any], text: str) -> Chat:
         model_name=frozen["model_name"],
         params=frozen["params"],
     )
-
-
-def cost_of_chat(frozen: Mapping[str, Any] | None, tokens_in: int | None, tokens_out: int | None) -> str | None:
-    """What one answer cost in US dollars by the frozen prices, as a decimal text; None where it is not known."""
-    if frozen is None:
-        return None
-    of_in, of_out = (frozen["prices"][name] for name in ("input_per_million", "output_per_million"))
-    prices = Prices(
-        input_per_million=None if of_in is None else Decimal(of_in),
-        output_per_million=None if of_out is None else Decimal(of_out),
-    )
-    return money(prices.cost_of(tokens_in, tokens_out))

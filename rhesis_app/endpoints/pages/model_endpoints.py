@@ -9,7 +9,6 @@ from flask import Blueprint, Response, request, url_for
 from rhesis_app.authoring.queries.prompt_choices import list_version_choices, text_of_version
 from rhesis_app.endpoints.actions import calls
 from rhesis_app.endpoints.actions import model_endpoints as actions
-from rhesis_app.endpoints.actions.chats import cost_of_chat
 from rhesis_app.endpoints.actions.exchange import Exchange
 from rhesis_app.endpoints.actions.fields import Tools
 from rhesis_app.endpoints.actions.model_endpoints import ChosenPrompt
@@ -18,6 +17,7 @@ from rhesis_app.endpoints.forms.model_endpoints import ModelEndpointForm
 from rhesis_app.endpoints.queries.endpoints import EndpointView, get_endpoint
 from rhesis_app.endpoints.queries.models import list_model_choices
 from rhesis_app.endpoints.rules import MAX_CONCURRENCY, TIMEOUT_S
+from rhesis_app.endpoints.rules.chats import cost_of_chat
 from rhesis_app.kernel.errors import AppError
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.projects.queries import ProjectView, project_by_slug

@@ -211,6 +211,15 @@ def test_the_database_refuses_half_a_model_endpoint(alice: Person, made: dict[st
         connection.execute(text("UPDATE endpoint SET prompt_role = NULL WHERE kind = 'model'"))
 
 
+def test_a_prompt_counts_the_endpoints_that_are_told_it(
+    alice: Person, made: dict[str, Any], prompt: dict[str, Any]
+) -> None:
+    alice.api.post(f"/prompts/{prompt['id']}/versions", {"template": "Newer"})
+    assert alice.api.get(f"/prompts/{prompt['id']}").json["endpoint_count"] == 1
+    alice.api.delete(f"/endpoints/{made['id']}")
+    assert alice.api.get(f"/prompts/{prompt['id']}").json["endpoint_count"] == 0
+
+
 def test_a_viewer_and_a_stranger_make_none(
     alice: Person, bob: Person, charlie: Person, body: dict[str, Any], made: dict[str, Any]
 ) -> None:

@@ -42,7 +42,14 @@ def world(alice: Person, server: ScriptedEndpoint, ids: dict[str, str]) -> World
     made = make_world(alice, server.url, TESTS)
     project = {"project_id": str(made.project_id)}
     base_url = f"{server.url.rpartition('/')[0]}/v1"
-    model = {"name": "Small", "wire": "openai", "base_url": base_url, "model_name": "small-1", "key": KEY}
+    model: dict[str, Any] = {
+        "name": "Small",
+        "wire": "openai",
+        "base_url": base_url,
+        "model_name": "small-1",
+        "key": KEY,
+    }
+    model["prices"] = {"input_per_million": "1", "output_per_million": "2"}
     ids["model"] = alice.api.post("/models", {**project, **model}).json["id"]
     prompt = alice.api.post("/prompts", {**project, "name": "Clerk", "template": "yes"}).json
     ids["prompt"], ids["version"] = prompt["id"], prompt["version_id"]
@@ -71,6 +78,18 @@ def test_a_run_asks_it_and_keeps_what_it_said_with_its_tokens(world: World, serv
     assert {"idempotency-key", "x-attempt"} <= server.calls[0].headers.keys()
 
 
+def test_a_result_says_what_it_cost_and_the_run_what_was_told(world: World, alice: Person) -> None:
+    run_id = world.start()
+    drive(world, run_id)
+    result = alice.api.get(f"/test-results/{world.ask('SELECT id FROM test_result LIMIT 1')[0].id}").json
+    assert (result["tokens_in"], result["tokens_out"], result["cost"]) == (11, 5, "0.000021")
+    slug = world.ask("SELECT slug FROM project")[0].slug
+    page = alice.web.get(f"/p/{slug}/runs/1").text
+    assert "Small (small-1)" in page
+    assert "as the system&#39;s message" in page
+    assert "$0.000021" in alice.web.get(f"/p/{slug}/runs/1/results/{result['id']}").text
+
+
 def test_the_run_freezes_the_model_and_the_text_and_not_the_key(world: World, ids: dict[str, str]) -> None:
     frozen = snapshot(world, world.start())
     assert frozen["request_template"] == "yes"
@@ -80,7 +99,7 @@ def test_the_run_freezes_the_model_and_the_text_and_not_the_key(world: World, id
         "wire": "openai",
         "model_name": "small-1",
         "params": {},
-        "prices": {"input_per_million": None, "output_per_million": None, "currency": "USD"},
+        "prices": {"input_per_million": "1", "output_per_million": "2", "currency": "USD"},
         "role": "system",
         "prompt_version_id": ids["version"],
     }

@@ -57,7 +57,7 @@ def test_a_prompt_is_made_and_shown_with_its_variables_marked(alice: Person, her
     assert "First" in words(answer)
     assert alice.api.get(f"/prompts/{path.rpartition('/')[2]}").json["template"] == GREETING
     listed = words(alice.web.get(here))
-    assert "Greeting 1 name 0" in listed
+    assert "Greeting 1 name nothing yet" in listed
 
 
 def test_a_new_version_is_shown_and_the_old_one_kept(alice: Person, made: str) -> None:
