@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, literal, select, union_all
+from sqlalchemy import Select, and_, literal, select, union_all
 
 from rhesis_app.authoring.models import Prompt, PromptVersion, Requirement, TestSet, TestVersion
 from rhesis_app.endpoints.rules.chats import cost_of_chat
@@ -130,8 +130,25 @@ class Neighbours:
 
 def view_result(scope: Scope, registry: Registry, result_id: UUID) -> ResultView:
     """One result with everything kept of it; NotFound for strangers. The registry says how rules read and scores draw."""
+    row = scope.session.execute(_one(scope, result_id)).one_or_none()
+    if row is None:
+        raise NotFound("There is no such result here.")
+    scope.require(Permission.RUN_READ, project=row.project_id)
+    found: dict[str, Any] = row._asdict()
+    found |= {name: tuple(found[name]) for name in ("messages", "reference_context", "context", "tool_calls")}
+    return ResultView(
+        evaluations=tuple(_evaluation(registry, one) for one in found.pop("evaluations")),
+        reviews=tuple(review_view(one) for one in found.pop("reviews")),
+        cost=cost_of_chat(found.pop("chat"), row.tokens_in, row.tokens_out),
+        prompt_source=_origin(found),
+        can_review=row.outcome != "error" and scope.may(Permission.REVIEW_WRITE, project=row.project_id),
+        **found,
+    )
+
+
+def _one(scope: Scope, result_id: UUID) -> Select[Any]:
     version = TestVersion
-    query = (
+    return (
         scope.select(
             *(TestRun.project_id, TestRun.id.label("run_id"), TestRun.number.label("run_number")),
             *(TestSet.name.label("test_set"), Requirement.name.label("requirement")),
@@ -177,20 +194,6 @@ def view_result(scope: Scope, registry: Registry, result_id: UUID) -> ResultView
             Prompt, and_(Prompt.organization_id == PromptVersion.organization_id, Prompt.id == PromptVersion.prompt_id)
         )
         .where(EffectiveResult.id == result_id)
-    )
-    row = scope.session.execute(query).one_or_none()
-    if row is None:
-        raise NotFound("There is no such result here.")
-    scope.require(Permission.RUN_READ, project=row.project_id)
-    found: dict[str, Any] = row._asdict()
-    found |= {name: tuple(found[name]) for name in ("messages", "reference_context", "context", "tool_calls")}
-    return ResultView(
-        evaluations=tuple(_evaluation(registry, one) for one in found.pop("evaluations")),
-        reviews=tuple(review_view(one) for one in found.pop("reviews")),
-        cost=cost_of_chat(found.pop("chat"), row.tokens_in, row.tokens_out),
-        prompt_source=_origin(found),
-        can_review=row.outcome != "error" and scope.may(Permission.REVIEW_WRITE, project=row.project_id),
-        **found,
     )
 
 
