@@ -186,6 +186,13 @@ def test_an_endpoint_with_a_url_has_no_such_page(alice: Person, here: str, proje
     assert alice.web.get(f"{here}/{endpoint_id}/model").headers["Location"] == f"{here}/{endpoint_id}"
 
 
+def test_the_workbench_refuses_it_and_sends_its_key_nowhere(alice: Person, made: str, server: ScriptedEndpoint) -> None:
+    plain, form = made.removesuffix("/model"), {"url": f"{server.url}/x", "name": "X", "method": "POST"}
+    for path in ("", "/try", "/map"):
+        assert alice.web.post(plain + path, form).status_code == 409
+    assert server.calls == []
+
+
 def test_a_viewer_sees_it_and_no_way_to_change_or_call_it(
     bob: Person, here: str, typed: dict[str, str], made: str
 ) -> None:
