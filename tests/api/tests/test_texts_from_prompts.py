@@ -66,6 +66,15 @@ def test_a_new_version_changes_no_test_until_it_is_asked_to(
     assert moved["prompt_source"]["values"] == {"order": "A"}
 
 
+def test_a_value_that_the_new_version_has_no_variable_for_is_let_go(
+    alice: Person, prompt: dict[str, Any], create: Callable[..., Any]
+) -> None:
+    values = {"order": "A", "name": "Ada"}
+    path = f"/tests/{create(prompt_id=prompt['id'], version=2, values=values).json['id']}"
+    back = alice.api.patch(path, {"prompt_id": prompt["id"], "version": 1}).json
+    assert (back["prompt"], back["prompt_source"]["values"]) == ("Where is A?", {"order": "A"})
+
+
 def test_values_alone_are_put_into_the_same_version(
     alice: Person, prompt: dict[str, Any], create: Callable[..., Any]
 ) -> None:
