@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 from rhesis_app.authoring.rules.tests import MAX_TEXT
@@ -13,6 +14,7 @@ MAX_TEMPLATE: Final = MAX_TEXT
 MAX_NOTE: Final = 500
 MAX_VARIABLES: Final = 50
 MAX_VARIABLE: Final = 80
+_SAID_AT_ONCE: Final = 20
 LARGEST: Final = 2_147_483_647
 """The largest number that a version can have."""
 
@@ -96,7 +98,8 @@ class PromptTemplate:
 
     def _check(self, values: Mapping[str, Any]) -> None:
         names = self.names
-        errors = {f"values.{name}": [_unknown(name, names)] for name in values if name not in names}
+        unknown = islice((name for name in values if name not in names), _SAID_AT_ONCE)
+        errors = {f"values.{name[:MAX_VARIABLE]}": [_unknown(name, names)] for name in unknown}
         for one in self._placeholders():
             if one.find(values) is MISSING:
                 errors.setdefault(f"values.{one.path[0]}", []).append(_missing(one, values))
