@@ -41,12 +41,10 @@ def update_test(scope: Scope, test_id: UUID, changes: Mapping[str, Any], *, if_m
         content = check_content(_changed(scope, row, changes))
         if "requirement" in changes:
             row.requirement_id = _requirement(scope, row.project_id, content.requirement)
-        row.prompt, row.expected = content.prompt, content.expected
+        row.expected = content.expected
         row.messages = [dict(message) for message in content.messages]
         row.context, row.facts = list(content.context), dict(content.metadata)
-        row.prompt_version_id = content.source.version_id if content.source else None
-        row.prompt_values = dict(content.source.values or {}) if content.source else {}
-        row.content_hash = content_hash(content, row.requirement_id)
+        say_in(row, content)
         session.flush()
         scope.record("test.update", "test", row.id)
         return get_test(scope, row.id)
@@ -80,7 +78,7 @@ def _held(scope: Scope, test_id: UUID, permission: Permission) -> Test:
 
 
 def _changed(scope: Scope, row: Test, changes: Mapping[str, Any]) -> TestContent:
-    content = replace(_content(row), **changes)
+    content = replace(content_of(row), **changes)
     if changes.get("source") is not None:
         (content,) = take_from_prompts(scope, row.project_id, [content], now=row)
     elif "prompt" in changes:
@@ -88,7 +86,16 @@ def _changed(scope: Scope, row: Test, changes: Mapping[str, Any]) -> TestContent
     return content
 
 
-def _content(row: Test) -> TestContent:
+def say_in(row: Test, content: TestContent) -> None:
+    """Give a row its text with where it comes from; everything else of the content stands in the row already."""
+    row.prompt = content.prompt
+    row.prompt_version_id = content.source.version_id if content.source else None
+    row.prompt_values = dict(content.source.values or {}) if content.source else {}
+    row.content_hash = content_hash(content, row.requirement_id)
+
+
+def content_of(row: Test) -> TestContent:
+    """What the row holds, without its requirement's name."""
     return TestContent(
         prompt=row.prompt,
         expected=row.expected,

@@ -7,6 +7,7 @@ from flask import request
 from flask.views import MethodView
 
 from rhesis_app.authoring.actions import prompts as actions
+from rhesis_app.authoring.actions.newest_prompts import MovedTests, use_newest_version
 from rhesis_app.authoring.queries import prompts as queries
 from rhesis_app.authoring.queries.prompts import PromptDiff, PromptFilter, PromptPreview, PromptVersionView, PromptView
 from rhesis_app.authoring.schemas.prompts import (
@@ -116,6 +117,14 @@ class PromptVersions(MethodView):
 def version(prompt_id: UUID, number: int) -> PromptVersionView:
     """Read one version."""
     return queries.get_version(current_scope(), prompt_id, number)
+
+
+@blueprint.route("/<uuid:prompt_id>/use-newest", methods=["POST"])
+@needs(Permission.TEST_WRITE)
+@blueprint.answers(200, MovedTests)
+def use_newest(prompt_id: UUID) -> MovedTests:
+    """Take the newest version into all tests that use an older one, with the values they have; those that lack one stay."""
+    return use_newest_version(current_scope(), prompt_id)
 
 
 @blueprint.route("/<uuid:prompt_id>/diff")

@@ -6,6 +6,7 @@ from uuid import UUID
 from flask import Blueprint, Response, request, url_for
 
 from rhesis_app.authoring.actions import prompts as actions
+from rhesis_app.authoring.actions.newest_prompts import use_newest_version
 from rhesis_app.authoring.forms import prompts as forms
 from rhesis_app.authoring.queries import prompts as queries
 from rhesis_app.authoring.rules.prompts import read_template
@@ -13,6 +14,7 @@ from rhesis_app.kernel.errors import AppError, Conflict, NotFound
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.projects.queries import ProjectView, project_by_slug
 from rhesis_app.web.access import needs
+from rhesis_app.web.filters import counted
 from rhesis_app.web.htmx import go_to
 from rhesis_app.web.pages import render_page, say
 from rhesis_app.web.paging import page_links, page_request
@@ -143,6 +145,22 @@ def restore_version(slug: str, prompt_id: UUID, number: int) -> Response:
     return go_to(url_for("prompts.show", slug=slug, prompt_id=prompt_id))
 
 
+@blueprint.post("/p/<slug>/prompts/<uuid:prompt_id>/use-newest")
+@needs(Permission.TEST_WRITE)
+def use_newest(slug: str, prompt_id: UUID) -> Response:
+    """Take the newest version into all tests that use an older one."""
+    _prompt(project_by_slug(current_scope(), slug), prompt_id)
+    try:
+        done = use_newest_version(current_scope(), prompt_id)
+    except Conflict as error:
+        say(error.detail, kind="failed")
+    else:
+        said = f"{counted(done.moved, 'test')} now with version {done.version}."
+        stays = f" {counted(done.left, 'test')} left as before: {done.left_tests[0].reason}" if done.left else ""
+        say(said + stays, kind="error" if done.left else "passed")
+    return go_to(url_for("prompts.show", slug=slug, prompt_id=prompt_id))
+
+
 @blueprint.post("/p/<slug>/prompts/<uuid:prompt_id>/rename")
 @needs(Permission.PROMPT_WRITE)
 def rename(slug: str, prompt_id: UUID) -> Response:
@@ -212,6 +230,7 @@ def _page(name: str, project: ProjectView, **views: Any) -> Response:
         section="prompts",
         project=project,
         can_write=scope.may(Permission.PROMPT_WRITE, project=project.id),
+        can_write_tests=scope.may(Permission.TEST_WRITE, project=project.id),
         can_archive=scope.may(Permission.PROMPT_DELETE, project=project.id),
         now=scope.now,
         **views,

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, func, select
+from sqlalchemy import ColumnElement, Select, and_, func, select, true
 
 from rhesis_app.authoring.models import Prompt, PromptVersion, Test
 from rhesis_app.authoring.queries.narrowing import in_projects, total_of
@@ -24,7 +24,10 @@ from rhesis_app.tenancy.models import User
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptView:
-    """A prompt with its newest version's number, id, text and variables; how many live tests and endpoints use any version."""
+    """A prompt with its newest version's number, id, text and variables; how many live tests and endpoints use any version.
+
+    Of the tests, `older_test_count` use an older one.
+    """
 
     id: UUID
     project_id: UUID
@@ -34,6 +37,7 @@ class PromptView:
     template: str
     variables: tuple[str, ...]
     test_count: int
+    older_test_count: int
     endpoint_count: int
     created_at: datetime
     updated_at: datetime
@@ -207,12 +211,18 @@ def _versions(scope: Scope, prompt_id: UUID) -> Select[Any]:
 
 def _rows(scope: Scope) -> Select[Any]:
     return scope.select(
-        Prompt, PromptVersion.id, PromptVersion.template, PromptVersion.variables, _uses(Test), _uses(Endpoint)
+        Prompt,
+        PromptVersion.id,
+        PromptVersion.template,
+        PromptVersion.variables,
+        _uses(Test),
+        _uses(Test, only_older=True),
+        _uses(Endpoint),
     ).join(PromptVersion, _NEWEST)
 
 
-def _uses(row_class: type[Test | Endpoint]) -> ColumnElement[int]:
-    """How many live rows use any version of the prompt."""
+def _uses(row_class: type[Test | Endpoint], *, only_older: bool = False) -> ColumnElement[int]:
+    """How many live rows use any version of the prompt, or `only_older` ones."""
     used = PromptVersion.__table__.alias("used")
     its = and_(used.c.organization_id == row_class.organization_id, used.c.id == row_class.prompt_version_id)
     return (
@@ -220,14 +230,14 @@ def _uses(row_class: type[Test | Endpoint]) -> ColumnElement[int]:
         .select_from(row_class)
         .join(used, its)
         .where(used.c.organization_id == Prompt.organization_id, used.c.prompt_id == Prompt.id)
-        .where(row_class.archived_at.is_(None))
+        .where(row_class.archived_at.is_(None), used.c.number < Prompt.version if only_older else true())
         .correlate(Prompt)
         .scalar_subquery()
     )
 
 
 def _view(row: Prompt, version_id: UUID, template: str, variables: list[str], *uses: int) -> PromptView:
-    test_count, endpoint_count = uses
+    test_count, older_test_count, endpoint_count = uses
     return PromptView(
         id=row.id,
         project_id=row.project_id,
@@ -237,6 +247,7 @@ def _view(row: Prompt, version_id: UUID, template: str, variables: list[str], *u
         template=template,
         variables=tuple(variables),
         test_count=test_count,
+        older_test_count=older_test_count,
         endpoint_count=endpoint_count,
         created_at=row.created_at,
         updated_at=row.updated_at,
