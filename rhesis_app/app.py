@@ -20,6 +20,7 @@ from rhesis_app.authoring.api import edits as test_edits_api
 from rhesis_app.authoring.api import evaluators as evaluators_api
 from rhesis_app.authoring.api import imports as imports_api
 from rhesis_app.authoring.api import metrics as metrics_api
+from rhesis_app.authoring.api import prompts as prompts_api
 from rhesis_app.authoring.api import requirements as requirements_api
 from rhesis_app.authoring.api import sets as test_sets_api
 from rhesis_app.authoring.api import tests as tests_api
@@ -27,6 +28,7 @@ from rhesis_app.authoring.pages import attacks as attacks_pages
 from rhesis_app.authoring.pages import edits as test_edits_pages
 from rhesis_app.authoring.pages import imports as imports_pages
 from rhesis_app.authoring.pages import metrics as metrics_pages
+from rhesis_app.authoring.pages import prompts as prompts_pages
 from rhesis_app.authoring.pages import requirements as requirements_pages
 from rhesis_app.authoring.pages import sets as test_sets_pages
 from rhesis_app.authoring.pages import tests as tests_pages
@@ -34,6 +36,7 @@ from rhesis_app.demo import pages as demo_pages
 from rhesis_app.endpoints.api import endpoints as endpoints_api
 from rhesis_app.endpoints.api import models as models_api
 from rhesis_app.endpoints.pages import endpoints as endpoints_pages
+from rhesis_app.endpoints.pages import model_endpoints as model_endpoints_pages
 from rhesis_app.endpoints.pages import models as models_pages
 from rhesis_app.infra.config import Settings, read_environment, settings_from
 from rhesis_app.infra.crypto import SecretBox
@@ -106,9 +109,11 @@ PAGES: tuple[ModuleType, ...] = (
     projects_pages,
     endpoints_pages,
     models_pages,
+    model_endpoints_pages,
     requirements_pages,
     metrics_pages,
     attacks_pages,
+    prompts_pages,
     tests_pages,
     test_edits_pages,
     test_sets_pages,
@@ -139,6 +144,7 @@ APIS: tuple[ModuleType, ...] = (
     evaluators_api,
     metrics_api,
     attacks_api,
+    prompts_api,
     tests_api,
     test_edits_api,
     test_sets_api,

@@ -137,8 +137,43 @@ class RequirementMetric(TenantOwned, Base):
     metric_id: Mapped[UUID] = mapped_column(primary_key=True)
 
 
+class Prompt(Identified, Stamped, Archivable, TenantOwned, Base):
+    """A reusable text with variables; `version` is the number of its newest version."""
+
+    __tablename__ = "prompt"
+    __table_args__ = (
+        addressable(),
+        belongs_to("project_id", "project"),
+        Index("uq_prompt_name", "organization_id", "project_id", "name", unique=True, postgresql_where=_LIVE),
+    )
+    project_id: Mapped[UUID]
+    name: Mapped[str]
+    version: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+
+
+class PromptVersion(Identified, TenantOwned, Base):
+    """A prompt's text under its number: only ever added."""
+
+    __tablename__ = "prompt_version"
+    __table_args__ = (
+        addressable(),
+        UniqueConstraint("organization_id", "prompt_id", "number"),
+        belongs_to("prompt_id", "prompt"),
+    )
+    prompt_id: Mapped[UUID]
+    number: Mapped[int]
+    template: Mapped[str]
+    variables: Mapped[list[str]]
+    note: Mapped[str] = mapped_column(default="", server_default="")
+    author_id: Mapped[UUID | None] = mapped_column(ForeignKey("app_user.id", ondelete="SET NULL"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
 class Test(Identified, Stamped, Archivable, TenantOwned, Base):
-    """One case. `messages` are earlier turns of a chat (role, text); `content_hash` covers everything that a run depends on."""
+    """One case. `messages` are earlier turns of a chat (role, text); `content_hash` covers everything that a run depends on.
+
+    A text from a prompt stands in `prompt` as it was rendered of `prompt_version_id` with `prompt_values`.
+    """
 
     __tablename__ = "test"
     __table_args__ = (
@@ -146,7 +181,14 @@ class Test(Identified, Stamped, Archivable, TenantOwned, Base):
         belongs_to("project_id", "project"),
         belongs_to("requirement_id", "requirement"),
         Index("ix_test_project_id_id", "organization_id", "project_id", "id"),
+        belongs_to("prompt_version_id", "prompt_version"),
         Index("ix_test_requirement_id", "organization_id", "requirement_id"),
+        Index(
+            "ix_test_prompt_version_id",
+            "organization_id",
+            "prompt_version_id",
+            postgresql_where=text("prompt_version_id IS NOT NULL"),
+        ),
         CheckConstraint("kind IN ('single_turn')", name="kind"),
     )
     project_id: Mapped[UUID]
@@ -157,6 +199,8 @@ class Test(Identified, Stamped, Archivable, TenantOwned, Base):
     messages: Mapped[list[Json]] = mapped_column(default=list, server_default=text("'[]'"))
     context: Mapped[list[str]] = mapped_column(default=list, server_default=text("'{}'"))
     facts: Mapped[Json] = mapped_column("metadata", default=dict, server_default=text("'{}'"))
+    prompt_version_id: Mapped[UUID | None]
+    prompt_values: Mapped[Json] = mapped_column(default=dict, server_default=text("'{}'"))
     content_hash: Mapped[str]
 
 
@@ -169,6 +213,7 @@ class TestVersion(Identified, TenantOwned, Base):
         UniqueConstraint("organization_id", "test_id", "content_hash"),
         belongs_to("test_id", "test"),
         belongs_to("requirement_id", "requirement"),
+        belongs_to("prompt_version_id", "prompt_version"),
     )
     test_id: Mapped[UUID]
     requirement_id: Mapped[UUID | None]
@@ -178,6 +223,8 @@ class TestVersion(Identified, TenantOwned, Base):
     messages: Mapped[list[Json]]
     context: Mapped[list[str]]
     facts: Mapped[Json] = mapped_column("metadata")
+    prompt_version_id: Mapped[UUID | None]
+    prompt_values: Mapped[Json] = mapped_column(default=dict, server_default=text("'{}'"))
     content_hash: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 

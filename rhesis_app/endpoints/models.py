@@ -6,14 +6,18 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import JSON, CheckConstraint, Index, Numeric, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from rhesis_app.endpoints.rules import MAX_CONCURRENCY, TIMEOUT_S
 from rhesis_app.infra.orm import Archivable, Base, Identified, Json, Stamped, TenantOwned, addressable, belongs_to
 
 
 class Endpoint(Identified, Stamped, Archivable, TenantOwned, Base):
-    """A system under test, reached over HTTP. `secret` is sealed and sent only to `secret_origin`."""
+    """A system under test, reached over HTTP. `secret` is sealed and sent only to `secret_origin`.
+
+    One of kind `model` has a model and a prompt's version instead of an address: `request_template` is that version's text,
+    which never changes, and the model's own key is used.
+    """
 
     __tablename__ = "endpoint"
     __table_args__ = (
@@ -30,6 +34,14 @@ class Endpoint(Identified, Stamped, Archivable, TenantOwned, Base):
         CheckConstraint("timeout_s BETWEEN {} AND {}".format(*TIMEOUT_S), name="timeout_s"),
         CheckConstraint("max_concurrency BETWEEN {} AND {}".format(*MAX_CONCURRENCY), name="max_concurrency"),
         CheckConstraint("auth_kind IN ('none', 'bearer', 'basic', 'header')", name="auth_kind"),
+        belongs_to("model_id", "model"),
+        belongs_to("prompt_version_id", "prompt_version"),
+        CheckConstraint("kind IN ('http', 'model')", name="kind"),
+        CheckConstraint("prompt_role IN ('system', 'user')", name="prompt_role"),
+        CheckConstraint(
+            "(kind = 'model') = (model_id IS NOT NULL AND prompt_version_id IS NOT NULL AND prompt_role IS NOT NULL)",
+            name="model_with_prompt",
+        ),
     )
     project_id: Mapped[UUID]
     name: Mapped[str]
@@ -45,6 +57,14 @@ class Endpoint(Identified, Stamped, Archivable, TenantOwned, Base):
     secret_origin: Mapped[str | None]
     timeout_s: Mapped[int] = mapped_column(default=60, server_default=text("60"))
     max_concurrency: Mapped[int] = mapped_column(default=16, server_default=text("16"))
+    kind: Mapped[str] = mapped_column(default="http", server_default="http")
+    model_id: Mapped[UUID | None]
+    prompt_version_id: Mapped[UUID | None]
+    prompt_role: Mapped[str | None]
+    model: Mapped["Model | None"] = relationship(
+        primaryjoin="and_(Endpoint.organization_id == Model.organization_id, foreign(Endpoint.model_id) == Model.id)",
+        viewonly=True,
+    )
 
 
 class EndpointThrottle(TenantOwned, Base):

@@ -12,6 +12,7 @@ _ANNOUNCED = re.compile(r"The mark of this call is ([0-9a-f]{16})\b")
 _LOOKALIKE = re.compile(r"<(?=\s*/?\s*data\s*-)", re.IGNORECASE)
 _UNSEEN = re.compile("[\u202a-\u202e\u2066-\u2069\u200b\u2060-\u2064\ufeff\U000e0000-\U000e007f]")
 _CONTROLS = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_NO_NAME = re.compile(r"[^\w .,-]+")
 _LIMIT = 24_000
 
 _RULES = """The mark of this call is {mark}.
@@ -41,7 +42,7 @@ class Fences:
         Signs that a reader would not see are written out, such as U+202E, because a model does see them.
         """
         inside = harmless(shortened(text, limit), self.mark)
-        return f'<data-{self.mark} name="{name}">\n{inside}\n</data-{self.mark}>'
+        return f'<data-{self.mark} name="{_NO_NAME.sub(" ", name)}">\n{inside}\n</data-{self.mark}>'
 
 
 def shortened(text: str, limit: int = _LIMIT) -> str:

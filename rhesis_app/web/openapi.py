@@ -109,11 +109,12 @@ class ApiBlueprint(Blueprint):
 
 
 class Answer:
-    """A value with headers, for operations that say more than the body."""
+    """A value with headers, for operations that say more than the body; `status` where it is not always the same."""
 
-    def __init__(self, value: Any, headers: dict[str, str]) -> None:
+    def __init__(self, value: Any, headers: dict[str, str], *, status: int | None = None) -> None:
         self.value = value
         self.headers = headers
+        self.status = status
 
 
 def _require_form(req: Request) -> None:
@@ -134,6 +135,7 @@ def _respond(value: Any, status: int) -> Response:
         return value
     headers: dict[str, str] = {}
     if isinstance(value, Answer):
+        status = value.status or status
         value, headers = value.value, value.headers
     if isinstance(value, Page):
         headers |= _page_headers(value)

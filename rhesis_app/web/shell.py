@@ -135,6 +135,7 @@ PROJECT_NAVIGATION = (
             NavEntry(key="requirements", label="Requirements", icon="target", endpoint="requirements.index"),
             NavEntry(key="tests", label="Tests", icon="flask-conical", endpoint="tests.index"),
             NavEntry(key="test_sets", label="Test sets", icon="layers", endpoint="test_sets.index"),
+            NavEntry(key="prompts", label="Prompts", icon="message-square", endpoint="prompts.index"),
             NavEntry(key="metrics", label="Metrics", icon="gauge", endpoint="metrics.index"),
             NavEntry(key="gates", label="Gates", icon="shield-check", endpoint="gates.index"),
         ),

@@ -158,6 +158,21 @@ _SENSIBLE: dict[str, Any] = {
 _JUDGE = {"evaluator": "judge.binary", "params": {"criteria": "yes"}, "rule": None}
 _SAMPLE = {"output": _TEXT, "prompt": _TEXT, "expected": _TEXT, "context": [_TEXT]}
 
+_TEST: dict[str, Any] = {
+    "prompt": _TEXT,
+    "expected": _TEXT,
+    "requirement": _TEXT,
+    "messages": [],
+    "context": [_TEXT],
+    "metadata": {"a": _TEXT},
+}
+_ENDPOINT: dict[str, Any] = {
+    **{name: _SENSIBLE[name] for name in ("url", "method", "headers", "request_template", "response_mapping")},
+    "name": _TEXT,
+    "auth": {"kind": "none", "header": _TEXT, "secret": SECRET},
+    "timeout_s": 1,
+    "max_concurrency": 1,
+}
 # bodies that the document alone does not give away
 _OWN: dict[str, dict[str, Any]] = {
     "/gates": {"project_id": "", "name": _TEXT, "rule": {"kind": "pass_rate", "at_least": 0.9}},
@@ -173,6 +188,13 @@ _OWN: dict[str, dict[str, Any]] = {
         "sample": {**_SAMPLE, "latency_ms": 1.0},
     },
     "/notification-preferences": {"email": {"run.finished": True}, "in_app": {}},
+    "/endpoints": {"project_id": "", "kind": "http", **_ENDPOINT},
+    "/endpoints/{endpoint_id}": _ENDPOINT,
+    "/prompts/{prompt_id}/preview": {"template": f"{_TEXT} {{{{ name }}}}", "values": {"name": _TEXT}},
+    "/tests": {"project_id": "", "prompt_id": "", "version": 1, "values": {}, "expected": _TEXT, "metadata": {}},
+    "/tests/{test_id}": _TEST,
+    "/test-sets": {"project_id": "", "name": _TEXT, "description": _TEXT, "tests": [_TEST], "metric_ids": []},
+    "post /test-sets/{test_set_id}/tests": {"tests": [_TEST], "test_ids": []},
     "/reports": {"run_id": "", "exporter": "csv.results"},
     "/test-results/{result_id}/reviews": {"verdict": "failed", "comment": _TEXT},
 }
@@ -245,7 +267,8 @@ def sensible(document: dict[str, Any], operation: Operation, ids: dict[str, Any]
     """The JSON body that the odd ones are made from; None where there is none."""
     if not operation.takes_json:
         return None
-    own = _OWN.get(operation.path.removeprefix("/api/v1"))
+    path = operation.path.removeprefix("/api/v1")
+    own = _OWN.get(f"{operation.method} {path}", _OWN.get(path))
     if own is not None:
         return {name: str(ids[name]) if name in ids else value for name, value in own.items()}
     return _example(document, operation.spec["requestBody"]["content"]["application/json"]["schema"], "", ids)

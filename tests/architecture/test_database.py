@@ -18,6 +18,7 @@ ONLY_ADDED = {
     "test_version",
     "test_set_version",
     "metric_version",
+    "prompt_version",
     "run_metric",
 }
 # tables that are the user's: their row-level policy names the user
@@ -71,7 +72,7 @@ def test_what_was_found_is_only_ever_added_to(app: Flask, superuser: Engine, tab
 
 
 @pytest.mark.parametrize(
-    "table", ["test_run", "organization", "project", "test", "test_set", "endpoint", "metric", "app_user"]
+    "table", ["test_run", "organization", "project", "test", "test_set", "endpoint", "metric", "prompt", "app_user"]
 )
 def test_no_parent_of_results_can_be_deleted(app: Flask, superuser: Engine, table: str) -> None:
     with superuser.connect() as connection:

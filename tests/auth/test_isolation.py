@@ -13,6 +13,7 @@ from werkzeug.routing import Rule
 
 from rhesis_app.auth.guard import PUBLIC
 from rhesis_app.auth.models import Session
+from rhesis_app.authoring.actions.prompts import NewPrompt, create_prompt
 from rhesis_app.authoring.models import ImportSession, Requirement, Test
 from rhesis_app.infra.db import TenantSession
 from rhesis_app.infra.orm import Base
@@ -35,8 +36,11 @@ BODIES: dict[tuple[str, str], Any] = {
     ("endpoints_api.invoke", "POST"): {"input": "hello"},
     ("runs_api.Reviews", "POST"): {"verdict": "passed"},
     ("test_sets_api.TestSetTests", "PUT"): {"test_ids": ["{test_id}"]},
+    ("prompts_api.Prompt", "PATCH"): {"name": "hello"},
+    ("prompts_api.PromptVersions", "POST"): {"template": "hello"},
 }
 QUERIES = {
+    "prompts_api.diff": "?from=1&to=1",
     "reports_api.export": "?format=json.run",
     "reports.export": "?format=json.run",
     "test_sets_api.export": "?format=jsonl",
@@ -93,6 +97,8 @@ def everything_of(charlie: Person) -> Theirs:
                 expires_at=text("now() + interval '1 day'"),
             )
         )
+        text_of_prompt = NewPrompt(project_id=project.id, name=CANARY, template=CANARY, note=CANARY)
+        prompt = create_prompt(scope, text_of_prompt)
         test = session.scalars(scope.select(Test).limit(1)).one()
         slug = project.slug
     result = world.ask("SELECT id FROM test_result LIMIT 1")[0].id
@@ -119,6 +125,7 @@ def everything_of(charlie: Person) -> Theirs:
             "model_id": model["id"],
             "suite_id": suite,
             "requirement_id": requirement,
+            "prompt_id": prompt.id,
             "test_id": test.id,
             "test_set_id": world.test_set_id,
             "import_id": imported,
@@ -275,6 +282,7 @@ def test_a_viewer_changes_nothing(app: Flask, alice: Person, bob: Person, superu
         "model_id": new_id(),
         "suite_id": new_id(),
         "requirement_id": new_id(),
+        "prompt_id": new_id(),
         "test_id": world.ask("SELECT id FROM test")[0].id,
         "test_set_id": world.test_set_id,
         "import_id": new_id(),
@@ -323,11 +331,12 @@ def test_a_viewer_changes_nothing(app: Flask, alice: Person, bob: Person, superu
         "preferences.save",
         "preferences_api.Preferences",
     }
+    only_read = {"prompts_api.preview"}
     _ = bob.web, bob.api
     before = snapshot(superuser, alice)
     allowed = []
     for rule, method in rules_of(app):
-        if method == "GET" or rule.endpoint in PUBLIC | own:
+        if method == "GET" or rule.endpoint in PUBLIC | own | only_read:
             continue
         answer = call(bob, rule, method, address(app, rule, ids), ids)
         if answer.status_code != 403:

@@ -35,6 +35,7 @@ RULES = {
     "models.index": "/p/<slug>/models",
     "requirements.index": "/p/<slug>/requirements",
     "metrics.index": "/p/<slug>/metrics",
+    "prompts.index": "/p/<slug>/prompts",
     "tests.index": "/p/<slug>/tests",
     "test_sets.index": "/p/<slug>/test-sets",
     "runs.index": "/p/<slug>/runs",

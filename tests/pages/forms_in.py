@@ -39,7 +39,7 @@ class _Reader(HTMLParser):
         form = self._named.setdefault(given["form"], Form()) if "form" in given else self._open
         if form is None:
             return
-        if tag == "option" and self._select and ("selected" in given or not form.fields[self._select[1]]):
+        if tag == "option" and self._select and ("selected" in given or self._select[1] not in form.fields):
             form.fields[self._select[1]] = given.get("value", "")
         if tag == "button" and given.get("type", "submit") == "submit":
             form.buttons.append(given)
@@ -55,7 +55,6 @@ class _Reader(HTMLParser):
             form.fields[name] = ""
             self._typed = (form, name)
         elif tag == "select":
-            form.fields[name] = ""
             self._select = (form, name)
 
     def handle_data(self, data: str) -> None:
@@ -64,7 +63,9 @@ class _Reader(HTMLParser):
             form.fields[name] += data
 
     def handle_endtag(self, tag: str) -> None:
-        if tag == "textarea":
+        if tag == "textarea" and self._typed:
+            form, name = self._typed
+            form.fields[name] = form.fields[name].removeprefix("\n")  # as browsers read it
             self._typed = None
         elif tag == "select":
             self._select = None

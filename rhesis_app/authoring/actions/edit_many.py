@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -11,11 +11,12 @@ from sqlalchemy import func, text, update
 from sqlalchemy.exc import IntegrityError
 
 from rhesis_app.authoring.actions.requirements import ensure_requirements
+from rhesis_app.authoring.actions.tests import content_of
 from rhesis_app.authoring.models import Test, TestEdit
 from rhesis_app.authoring.queries.edits import EDIT, MOST, TestEditView, view_edit
 from rhesis_app.authoring.queries.tests import TestFilter, matching_test_ids
 from rhesis_app.authoring.rules.edits import TestChanges, changed_metadata, check_changes, check_edited
-from rhesis_app.authoring.rules.tests import TestContent, content_hash
+from rhesis_app.authoring.rules.tests import content_hash
 from rhesis_app.kernel.errors import Conflict, Invalid
 from rhesis_app.kernel.ids import new_id
 from rhesis_app.kernel.permissions import Permission
@@ -188,13 +189,7 @@ def _change(
 
 
 def _edited(test: Test, changes: TestChanges, requirement_id: UUID | None) -> dict[str, Any]:
-    content = TestContent(
-        prompt=test.prompt,
-        expected=test.expected,
-        messages=tuple(test.messages),
-        context=tuple(test.context),
-        metadata=changed_metadata(test.facts, changes),
-    )
+    content = replace(content_of(test), metadata=changed_metadata(test.facts, changes))
     if changes.touches_metadata:
         check_edited(content)
     return {

@@ -47,8 +47,10 @@ WITH live AS MATERIALIZED (
     FROM test_set_item i JOIN test t ON t.organization_id = i.organization_id AND t.id = i.test_id
    WHERE i.organization_id = :organization AND i.test_set_id = :test_set AND t.archived_at IS NULL
 ), made AS (
-  INSERT INTO test_version (id, organization_id, test_id, requirement_id, kind, prompt, expected, messages, context, metadata, content_hash)
-  SELECT l.version_id, :organization, l.id, l.requirement_id, l.kind, l.prompt, l.expected, l.messages, l.context, l.metadata, l.content_hash
+  INSERT INTO test_version (id, organization_id, test_id, requirement_id, kind, prompt, expected, messages, context, metadata,
+    prompt_version_id, prompt_values, content_hash)
+  SELECT l.version_id, :organization, l.id, l.requirement_id, l.kind, l.prompt, l.expected, l.messages, l.context, l.metadata,
+         l.prompt_version_id, l.prompt_values, l.content_hash
     FROM live l
   ON CONFLICT DO NOTHING
 ), numbered AS (

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import delete, func, insert, select, text
 
+from rhesis_app.authoring.actions.prompt_sources import take_from_prompts
 from rhesis_app.authoring.actions.rows import write_tests
 from rhesis_app.authoring.actions.sets import held_test_set
 from rhesis_app.authoring.models import Test, TestSet, TestSetItem
@@ -49,7 +50,8 @@ def add_tests(scope: Scope, test_set_id: UUID, added: AddedTests) -> TestSetView
     with scope.atomic() as session:
         row = held_test_set(scope, test_set_id, Permission.TEST_SET_WRITE)
         held, last = _extent(scope, row)
-        contents = check_contents(added.tests, room=MAX_TESTS - held - len(added.test_ids))
+        tests = take_from_prompts(scope, row.project_id, added.tests, at="tests.")
+        contents = check_contents(tests, room=MAX_TESTS - held - len(added.test_ids))
         if contents:
             scope.require(Permission.TEST_WRITE, project=row.project_id)
             write_tests(scope, row.project_id, contents, test_set_id=row.id, after=last)

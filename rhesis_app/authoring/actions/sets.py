@@ -8,6 +8,7 @@ from sqlalchemy import delete, func
 
 from rhesis_app.authoring.actions.conflicts import unique_name
 from rhesis_app.authoring.actions.freeze import FrozenTestSet, freeze_held, freeze_test_set
+from rhesis_app.authoring.actions.prompt_sources import take_from_prompts
 from rhesis_app.authoring.actions.rows import write_tests
 from rhesis_app.authoring.models import Metric, TestSet, TestSetMetric
 from rhesis_app.authoring.queries.sets import TestSetVersionView, TestSetView, get_test_set, get_version
@@ -52,10 +53,11 @@ def create_test_set(scope: Scope, new: NewTestSet) -> TestSetView:
     Raises Invalid at a field (`tests.3.prompt`), NotFound for the project, Conflict for a taken name.
     """
     scope.require(Permission.TEST_SET_WRITE, project=new.project_id)
-    contents = check_contents(new.tests)
+    project_id = get_project(scope, new.project_id).id
+    contents = check_contents(take_from_prompts(scope, project_id, new.tests, at="tests."))
     row = TestSet(
         id=new_id(),
-        project_id=get_project(scope, new.project_id).id,
+        project_id=project_id,
         name=check_name(new.name, what="test set"),
         description=check_description(new.description),
     )

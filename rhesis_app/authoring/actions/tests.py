@@ -7,11 +7,12 @@ from uuid import UUID
 
 from sqlalchemy import func
 
+from rhesis_app.authoring.actions.prompt_sources import take_from_prompts
 from rhesis_app.authoring.actions.requirements import ensure_requirements
 from rhesis_app.authoring.actions.rows import write_tests
 from rhesis_app.authoring.models import Test
 from rhesis_app.authoring.queries.tests import TestView, get_test
-from rhesis_app.authoring.rules.tests import TestContent, check_content, content_hash
+from rhesis_app.authoring.rules.tests import PromptSource, TestContent, check_content, content_hash
 from rhesis_app.kernel.etags import require_match
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.scope import Scope
@@ -21,8 +22,8 @@ from rhesis_app.projects.queries import get_project
 def create_test(scope: Scope, project_id: UUID, content: TestContent) -> TestView:
     """Make a single-turn test; its requirement is found by name or made. Raises Invalid at the fields, NotFound."""
     scope.require(Permission.TEST_WRITE, project=project_id)
-    checked = check_content(content)
     get_project(scope, project_id)
+    checked = check_content(*take_from_prompts(scope, project_id, [content]))
     with scope.atomic():
         (test_id,) = write_tests(scope, project_id, [checked])
         scope.record("test.create", "test", test_id)
@@ -32,18 +33,18 @@ def create_test(scope: Scope, project_id: UUID, content: TestContent) -> TestVie
 def update_test(scope: Scope, test_id: UUID, changes: Mapping[str, Any], *, if_match: str | None = None) -> TestView:
     """Change a test; versions that runs froze keep theirs. `changes` are fields of TestContent, those that change alone.
 
-    Raises Invalid at the fields, NotFound, PreconditionFailed.
+    A prompt that is given as text is taken from nowhere any more. Raises Invalid at the fields, NotFound, PreconditionFailed.
     """
     with scope.atomic() as session:
         row = _held(scope, test_id, Permission.TEST_WRITE)
         require_match(if_match, row.id, row.updated_at)
-        content = check_content(replace(_content(row), **changes))
+        content = check_content(_changed(scope, row, changes))
         if "requirement" in changes:
             row.requirement_id = _requirement(scope, row.project_id, content.requirement)
-        row.prompt, row.expected = content.prompt, content.expected
+        row.expected = content.expected
         row.messages = [dict(message) for message in content.messages]
         row.context, row.facts = list(content.context), dict(content.metadata)
-        row.content_hash = content_hash(content, row.requirement_id)
+        say_in(row, content)
         session.flush()
         scope.record("test.update", "test", row.id)
         return get_test(scope, row.id)
@@ -76,13 +77,34 @@ def _held(scope: Scope, test_id: UUID, permission: Permission) -> Test:
     return row
 
 
-def _content(row: Test) -> TestContent:
+def _changed(scope: Scope, row: Test, changes: Mapping[str, Any]) -> TestContent:
+    content = replace(content_of(row), **changes)
+    if changes.get("source") is not None:
+        (content,) = take_from_prompts(scope, row.project_id, [content], now=row)
+    elif "prompt" in changes:
+        content = replace(content, source=None)
+    return content
+
+
+def say_in(row: Test, content: TestContent) -> None:
+    """Give a row its text with where it comes from; everything else of the content stands in the row already."""
+    row.prompt = content.prompt
+    row.prompt_version_id = content.source.version_id if content.source else None
+    row.prompt_values = dict(content.source.values or {}) if content.source else {}
+    row.content_hash = content_hash(content, row.requirement_id)
+
+
+def content_of(row: Test) -> TestContent:
+    """What the row holds, without its requirement's name."""
     return TestContent(
         prompt=row.prompt,
         expected=row.expected,
         messages=tuple(row.messages),
         context=tuple(row.context),
         metadata=row.facts,
+        source=PromptSource(version_id=row.prompt_version_id, values=row.prompt_values)
+        if row.prompt_version_id
+        else None,
     )
 
 

@@ -13,6 +13,7 @@ from rhesis_app.authoring.queries.metric_trials import MetricDraft, TriedExchang
 from rhesis_app.authoring.queries.metrics import MetricView
 from rhesis_app.authoring.rules.metrics import usual_rule, usual_scale
 from rhesis_app.kernel.errors import Invalid
+from rhesis_app.kernel.ids import new_id
 from rhesis_app.sdk import Binary, EvaluatorSpec, Labels, Sample
 from rhesis_app.sdk.params import fields_of, read_form
 
@@ -36,7 +37,7 @@ class SampleForm:
             expected=sample.reference or "",
             output=sample.output,
             context="\n".join(" ".join(passage.split()) for passage in sample.context),
-            latency_ms="" if sample.latency_ms is None else f"{sample.latency_ms:g}",
+            latency_ms="" if sample.latency_ms is None else f"{sample.latency_ms:.12g}",
             result_id=str(result_id),
         )
 
@@ -140,14 +141,23 @@ def metric_draft(project_id: UUID, spec: EvaluatorSpec, form: MetricForm, stored
 
 def tried_exchange(form: SampleForm, stored: Sample | None = None) -> TriedExchange:
     """The exchange to score; an empty field is not known. What no field shows is the stored result's, if it is one."""
+    before = SampleForm.of(new_id(), stored) if stored is not None else SampleForm()
+    passages = tuple(line.strip() for line in form.context.splitlines() if line.strip())
+    is_same = stored is not None and "\n".join(passages) == before.context
     return TriedExchange(
-        prompt=form.prompt,
-        output=form.output,
-        expected=form.expected or None,
-        context=tuple(line.strip() for line in form.context.splitlines() if line.strip()),
+        prompt=_as_it_was(form.prompt, before.prompt),
+        output=_as_it_was(form.output, before.output),
+        expected=_as_it_was(form.expected, before.expected) or None,
+        context=stored.context if stored is not None and is_same else passages,
         latency_ms=_number(form.latency_ms),
         beside=stored,
     )
+
+
+def _as_it_was(typed: str, before: str) -> str:
+    """What was typed, with plain line ends; a browser sends others, and what was not changed stays as it was stored."""
+    plain = typed.replace("\r\n", "\n")
+    return before if plain == before.replace("\r\n", "\n") else plain
 
 
 def id_in(text: str) -> UUID | None:

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, request, url_for
 from rhesis_app.authoring.actions.attacks import ask_for_attacks
 from rhesis_app.authoring.queries import attacks as queries
 from rhesis_app.authoring.queries.metrics import MetricView, get_metric
-from rhesis_app.kernel.errors import Conflict, NotFound
+from rhesis_app.kernel.errors import Conflict, Invalid, NotFound
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.projects.queries import ProjectView, project_by_slug
 from rhesis_app.web.access import needs
@@ -50,7 +50,7 @@ def ask(slug: str, metric_id: UUID) -> Response:
     _metric(slug, metric_id)
     try:
         ask_for_attacks(current_scope(), runtime().registry, metric_id)
-    except Conflict as error:
+    except (Conflict, Invalid) as error:
         say(error.detail, kind="failed")
     return go_to(url_for("attacks.show", slug=slug, metric_id=metric_id))
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, func
 
-from rhesis_app.authoring.models import Requirement, Test, TestSet, TestSetItem
+from rhesis_app.authoring.models import Prompt, PromptVersion, Requirement, Test, TestSet, TestSetItem
 from rhesis_app.authoring.queries.narrowing import in_projects, total_of
 from rhesis_app.authoring.rules.names import search_text
 from rhesis_app.kernel.errors import NotFound
@@ -21,8 +21,28 @@ SHOWN = 240
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PromptOrigin:
+    """The version of a prompt that a test's text was taken from, with the values put in; the prompt may have a newer one."""
+
+    prompt_id: UUID
+    name: str
+    prompt_version_id: UUID
+    version: int
+    newest_version: int
+    values: Mapping[str, Any]
+
+    @property
+    def is_older(self) -> bool:
+        """Whether the prompt has a newer version."""
+        return self.version < self.newest_version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TestView:
-    """A test with the name of its requirement; `messages` are the turns before the prompt."""
+    """A test with the name of its requirement; `messages` are the turns before the prompt.
+
+    With a `prompt_source` the prompt is the text that was rendered from it.
+    """
 
     __test__ = False
 
@@ -36,6 +56,7 @@ class TestView:
     messages: tuple[Mapping[str, Any], ...]
     context: tuple[str, ...]
     metadata: Mapping[str, Any]
+    prompt_source: PromptOrigin | None
     created_at: datetime
     updated_at: datetime
     archived_at: datetime | None
@@ -60,12 +81,13 @@ class TestLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestFilter:
-    """Which tests to list: of one project, requirement or test set, with `q` in the prompt, live or archived ones."""
+    """Which tests to list: of one project, requirement, prompt or test set, with `q` in the prompt, live or archived ones."""
 
     __test__ = False
 
     project_id: UUID | None = None
     requirement_id: UUID | None = None
+    prompt_id: UUID | None = None
     test_set_id: UUID | None = None
     q: str = ""
     archived: bool = False
@@ -83,15 +105,21 @@ _IN_SET = and_(TestSetItem.organization_id == Test.organization_id, TestSetItem.
 _OF_REQUIREMENT = and_(Requirement.organization_id == Test.organization_id, Requirement.id == Test.requirement_id)
 
 
+_OF_VERSION = and_(PromptVersion.organization_id == Test.organization_id, PromptVersion.id == Test.prompt_version_id)
+_OF_PROMPT = and_(Prompt.organization_id == PromptVersion.organization_id, Prompt.id == PromptVersion.prompt_id)
+_ORIGIN = (Prompt.id, Prompt.name, PromptVersion.id, PromptVersion.number, Prompt.version)
+
+
 def list_tests(scope: Scope, request: PageRequest, chosen: TestFilter) -> Page[TestView]:
     """Tests, newest first; those of a test set in its order."""
-    query = _narrowed(scope, scope.select(Test, Requirement.name, *_place(chosen)), chosen)
+    query = _narrowed(scope, scope.select(Test, Requirement.name, *_ORIGIN, *_place(chosen)), chosen)
+    query = query.outerjoin(PromptVersion, _OF_VERSION).outerjoin(Prompt, _OF_PROMPT)
     rows = scope.session.execute(keyset(query, _order(chosen), request)).all()
     return page_of(
         rows,
         request,
-        key=lambda found: (*found[2:], found[0].id),
-        view=lambda found: _view(found[0], found[1]),
+        key=lambda found: (*found[7:], found[0].id),
+        view=lambda found: _view(found[0], found[1], found[2:7]),
         total=_total(scope, query, request),
     )
 
@@ -132,17 +160,19 @@ def matching_test_ids(
 def get_test(scope: Scope, test_id: UUID) -> TestView:
     """One test, archived or not; NotFound for strangers."""
     query = (
-        scope.select(Test, Requirement.name)
+        scope.select(Test, Requirement.name, *_ORIGIN)
         .select_from(Test)
         .outerjoin(Requirement, _OF_REQUIREMENT)
+        .outerjoin(PromptVersion, _OF_VERSION)
+        .outerjoin(Prompt, _OF_PROMPT)
         .where(Test.id == test_id)
     )
     found = scope.session.execute(query.execution_options(populate_existing=True)).one_or_none()
     if found is None:
         raise NotFound("There is no such test here.")
-    row, requirement = found
+    row, requirement, *origin = found
     scope.require(Permission.TEST_READ, project=row.project_id)
-    return _view(row, requirement)
+    return _view(row, requirement, origin)
 
 
 def sets_of_test(scope: Scope, test_id: UUID) -> tuple[SetOfTest, ...]:
@@ -168,6 +198,9 @@ def _narrowed(scope: Scope, query: Select[Any], chosen: TestFilter) -> Select[An
         query = query.join(TestSetItem, _IN_SET).where(TestSetItem.test_set_id == chosen.test_set_id)
     if chosen.requirement_id is not None:
         query = query.where(Test.requirement_id == chosen.requirement_id)
+    if chosen.prompt_id is not None:
+        versions = scope.select(PromptVersion.id).where(PromptVersion.prompt_id == chosen.prompt_id)
+        query = query.where(Test.prompt_version_id.in_(versions))
     if words := search_text(chosen.q):
         query = query.where(Test.prompt.icontains(words, autoescape=True))
     return query
@@ -187,7 +220,21 @@ def _total(scope: Scope, query: Select[Any], request: PageRequest) -> int | None
     return scope.session.scalar(total_of(query)) if request.count else None
 
 
-def _view(row: Test, requirement: str | None) -> TestView:
+def _origin(row: Test, found: Sequence[Any]) -> PromptOrigin | None:
+    prompt_id, name, version_id, number, newest = found
+    if prompt_id is None:
+        return None
+    return PromptOrigin(
+        prompt_id=prompt_id,
+        name=name,
+        prompt_version_id=version_id,
+        version=number,
+        newest_version=newest,
+        values=row.prompt_values,
+    )
+
+
+def _view(row: Test, requirement: str | None, origin: Sequence[Any]) -> TestView:
     return TestView(
         id=row.id,
         project_id=row.project_id,
@@ -199,6 +246,7 @@ def _view(row: Test, requirement: str | None) -> TestView:
         messages=tuple(row.messages),
         context=tuple(row.context),
         metadata=row.facts,
+        prompt_source=_origin(row, origin),
         created_at=row.created_at,
         updated_at=row.updated_at,
         archived_at=row.archived_at,

@@ -15,6 +15,7 @@ MAX_TEXT = 100_000
 MAX_CONTEXT = 100
 MAX_MESSAGES = 200
 MAX_METADATA = 20_000
+MAX_VALUES = 200_000
 MAX_TESTS = 10_000
 ROLES = ("system", "developer", "user", "assistant", "tool")
 _SAID_AT_ONCE = 50
@@ -24,17 +25,34 @@ _UNSTORABLE = "It holds a character that cannot be stored (NUL, or half of a sur
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PromptSource:
+    """Where a test's text is taken from: a version by its id, or a prompt's by its number (none: the newest).
+
+    Without either it is the version that the test has already; values of None keep the test's own as far as they fit.
+    """
+
+    version_id: UUID | None = None
+    prompt_id: UUID | None = None
+    number: int | None = None
+    values: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TestContent:
-    """One single-turn test without its identity; `messages` are the turns before the prompt, each with role and content."""
+    """One single-turn test without its identity; `messages` are the turns before the prompt, each with role and content.
+
+    With a `source` the prompt is what was rendered from it, or empty until it is.
+    """
 
     __test__ = False
 
-    prompt: str
+    prompt: str = ""
     expected: str | None = None
     requirement: str | None = None
     messages: tuple[Mapping[str, Any], ...] = ()
     context: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    source: PromptSource | None = None
 
 
 def check_content(content: TestContent) -> TestContent:
@@ -54,8 +72,8 @@ def check_content(content: TestContent) -> TestContent:
 
 
 def content_hash(content: TestContent, requirement_id: UUID | None) -> str:
-    """SHA-256 over all that a run depends on: equal exactly when asking and judging would be the same."""
-    written = {
+    """SHA-256 over all that a run depends on, and where the text comes from: equal exactly when a frozen test would be."""
+    written: dict[str, Any] = {
         "prompt": content.prompt,
         "expected": content.expected,
         "requirement_id": str(requirement_id) if requirement_id else None,
@@ -63,6 +81,9 @@ def content_hash(content: TestContent, requirement_id: UUID | None) -> str:
         "context": list(content.context),
         "metadata": dict(content.metadata),
     }
+    if content.source is not None:
+        written["prompt_version_id"] = str(content.source.version_id)
+        written["values"] = dict(content.source.values or {})
     return metrics.content_hash(written)
 
 
@@ -76,7 +97,9 @@ def _problems(content: TestContent) -> Iterator[tuple[str, str]]:
     for passage in content.context:
         yield from (("context", problem) for problem in _text_problems(passage))
     yield from (("messages", problem) for problem in _message_problems(content.messages))
-    yield from (("metadata", problem) for problem in _metadata_problems(content.metadata))
+    yield from (("metadata", problem) for problem in json_problems(content.metadata, MAX_METADATA))
+    if content.source is not None and content.source.values:
+        yield from (("values", problem) for problem in json_problems(content.source.values, MAX_VALUES))
 
 
 def _text_problems(text: str) -> Iterator[str]:
@@ -100,15 +123,16 @@ def _message_problems(messages: tuple[Mapping[str, Any], ...]) -> Iterator[str]:
             yield from (f"Message {number}: {problem}" for text in message.values() for problem in _text_problems(text))
 
 
-def _metadata_problems(metadata: Mapping[str, Any]) -> Iterator[str]:
-    if not is_storable(metadata, depth=20):
+def json_problems(given: Mapping[str, Any], most: int) -> Iterator[str]:
+    """What is wrong with a JSON object that people give; `most` are its characters."""
+    if not is_storable(given, depth=20):
         yield "It must be a JSON object of values that can be stored: no NUL, nested at most 20 deep."
-    elif any(not key.strip() or len(key) > 200 for key in metadata):
+    elif any(not key.strip() or len(key) > 200 for key in given):
         yield "Every name in it needs 1 to 200 characters."
-    elif not all(_is_exact(value) for value in metadata.values()):
+    elif not all(_is_exact(value) for value in given.values()):
         yield f"Numbers beyond ±{_EXACT:,} are not kept exactly by every reader. Write them as text."
-    elif len(json.dumps(dict(metadata), ensure_ascii=False)) > MAX_METADATA:
-        yield f"Use at most {MAX_METADATA:,} characters of JSON."
+    elif len(json.dumps(dict(given), ensure_ascii=False)) > most:
+        yield f"Use at most {most:,} characters of JSON."
 
 
 def _is_exact(value: Any) -> bool:

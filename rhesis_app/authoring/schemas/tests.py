@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import EXCLUDE, fields, validate
+from marshmallow import EXCLUDE, ValidationError, fields, validate, validates_schema
 
 from rhesis_app.authoring.queries.edits import MOST
 from rhesis_app.authoring.rules.edits import MAX_TAGS
 from rhesis_app.authoring.rules.names import MAX_NAME
-from rhesis_app.authoring.rules.tests import MAX_CONTEXT, MAX_MESSAGES, MAX_TEXT, ROLES, TestContent
+from rhesis_app.authoring.rules.prompts import LARGEST
+from rhesis_app.authoring.rules.tests import MAX_CONTEXT, MAX_MESSAGES, MAX_TEXT, ROLES, PromptSource, TestContent
 from rhesis_app.web.openapi import Input, ListArguments
 from rhesis_app.web.waiting import MAX_WAIT_S
 
@@ -23,10 +24,33 @@ class MessageArguments(Input):
     name = fields.String(validate=_TEXT)
 
 
-class ContentArguments(Input):
+class SourceArguments(Input):
+    """Where the text comes from: `prompt` itself, or a version of a prompt with `values` for its variables.
+
+    The version is `prompt_version_id`, or `prompt_id` with `version`; without `version` the newest.
+    """
+
+    prompt = fields.String(validate=_TEXT)
+    prompt_version_id = fields.UUID()
+    prompt_id = fields.UUID()
+    version = fields.Integer(validate=validate.Range(min=1, max=LARGEST))
+    values = fields.Dict(keys=fields.String())
+
+    @validates_schema
+    def one_source(self, arguments: dict[str, Any], **_options: Any) -> None:
+        """The text or one version of a prompt, never both."""
+        given = [name for name in ("prompt", "prompt_version_id", "prompt_id") if name in arguments]
+        if len(given) > 1:
+            raise ValidationError(f"Give one of {' and '.join(given)}, not both.", given[0])
+        if "version" in arguments and "prompt_id" not in arguments:
+            raise ValidationError("A version needs its prompt_id.", "version")
+        if "values" in arguments and "prompt" in arguments:
+            raise ValidationError("Values are for a prompt's variables, and this text is given as it is.", "values")
+
+
+class ContentArguments(SourceArguments):
     """What a single-turn test holds; `requirement` is a name, and is made when missing."""
 
-    prompt = fields.String(required=True, validate=_TEXT)
     expected = fields.String(load_default=None, allow_none=True, validate=_TEXT)
     requirement = fields.String(load_default=None, allow_none=True, validate=validate.Length(max=MAX_NAME))
     messages = fields.List(
@@ -35,6 +59,12 @@ class ContentArguments(Input):
     context = fields.List(fields.String(validate=_TEXT), load_default=list, validate=validate.Length(max=MAX_CONTEXT))
     metadata = fields.Dict(keys=fields.String(), load_default=dict)
 
+    @validates_schema
+    def some_source(self, arguments: dict[str, Any], **_options: Any) -> None:
+        """A new test has its text from somewhere."""
+        if not {"prompt", "prompt_version_id", "prompt_id"} & arguments.keys():
+            raise ValidationError("Give the text, or a prompt_id or prompt_version_id to take it from.", "prompt")
+
 
 class NewTestArguments(ContentArguments):
     """A test to make."""
@@ -42,12 +72,11 @@ class NewTestArguments(ContentArguments):
     project_id = fields.UUID(required=True)
 
 
-class TestChangesArguments(Input):
-    """Only the fields that change; lists and metadata are replaced whole."""
+class TestChangesArguments(SourceArguments):
+    """Only the fields that change; lists, values and metadata are replaced whole. A prompt without `values` keeps the test's."""
 
     __test__ = False
 
-    prompt = fields.String(validate=_TEXT)
     expected = fields.String(allow_none=True, validate=_TEXT)
     requirement = fields.String(allow_none=True, validate=validate.Length(max=MAX_NAME))
     messages = fields.List(fields.Nested(MessageArguments), validate=validate.Length(max=MAX_MESSAGES))
@@ -62,6 +91,7 @@ class TestListArguments(ListArguments):
 
     project_id = fields.UUID(load_default=None)
     requirement_id = fields.UUID(load_default=None)
+    prompt_id = fields.UUID(load_default=None)
     test_set_id = fields.UUID(load_default=None)
     q = fields.String(load_default="", validate=validate.Length(max=200))
     archived = fields.Boolean(load_default=False)
@@ -121,9 +151,18 @@ class TestEditArguments(Input):
     wait = fields.Integer(load_default=0, validate=validate.Range(0, MAX_WAIT_S))
 
 
+_SOURCE = {"prompt_version_id": "version_id", "prompt_id": "prompt_id", "version": "number", "values": "values"}
+
+
 def changes_of(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """The fields sent, as TestContent holds them."""
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in arguments.items()}
+    changes = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in arguments.items()
+        if name not in _SOURCE
+    }
+    source = {_SOURCE[name]: value for name, value in arguments.items() if name in _SOURCE}
+    return changes | {"source": PromptSource(**source)} if source else changes
 
 
 def content_of(arguments: Mapping[str, Any]) -> TestContent:

@@ -12,7 +12,7 @@ from rhesis_app.endpoints.actions.fields import Auth, EndpointChanges, NewEndpoi
 from rhesis_app.endpoints.models import Endpoint, EndpointThrottle
 from rhesis_app.endpoints.queries.endpoints import EndpointView, get_endpoint
 from rhesis_app.endpoints.rules import origin_of
-from rhesis_app.kernel.errors import Conflict
+from rhesis_app.kernel.errors import Conflict, Invalid
 from rhesis_app.kernel.etags import require_match
 from rhesis_app.kernel.ids import new_id
 from rhesis_app.kernel.permissions import Permission
@@ -21,6 +21,9 @@ from rhesis_app.projects.queries import get_project
 
 TAKEN: Final = "There is an endpoint of this name in the project already. Choose another."
 CLEARED: Final = "The secret was cleared, because it had been entered for {before}. Enter it again for {after}; calls fail until then."
+
+NOT_OF_HTTP: Final = "This endpoint is reached by a URL: it has no model and no prompt of its own."
+OTHER_KIND: Final = "This endpoint is a model with a prompt: change its model_id, prompt_version_id, role or limits."
 
 
 def create_endpoint(scope: Scope, tools: Tools, new: NewEndpoint) -> EndpointView:
@@ -55,6 +58,8 @@ def update_endpoint(
         with scope.atomic() as session:
             row = _held(scope, endpoint_id, Permission.ENDPOINT_WRITE)
             require_match(if_match, row.id, row.updated_at)
+            if row.kind != "http":
+                raise Invalid.field("kind", OTHER_KIND)
             warnings = _change(scope, tools, row, with_changes(row, changes))
             session.flush()
             scope.record("endpoint.update", "endpoint", row.id, name=row.name, has_secret=row.secret is not None)

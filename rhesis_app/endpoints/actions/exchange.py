@@ -1,12 +1,13 @@
 """One exchange with an endpoint: from its frozen settings and a test to a request, and from the answer to an output."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
-from rhesis_app.endpoints.models import Endpoint
+from rhesis_app.endpoints.actions.chats import Chat, SaidPrompt, frozen_chat, prepare_chat
+from rhesis_app.endpoints.actions.judging import KEY_FIELD
+from rhesis_app.endpoints.models import Endpoint, Model
 from rhesis_app.endpoints.rules import (
     AnswerError,
     MappedAnswer,
@@ -21,14 +22,16 @@ from rhesis_app.endpoints.rules import (
     compile_template,
     encode_request,
     origin_of,
-    parse_json,
     read_answer,
     storable,
     url_problem,
 )
+from rhesis_app.endpoints.rules.kept import plain_call, plain_json
 from rhesis_app.infra.crypto import SecretBox, SecretError
 from rhesis_app.infra.http import failure_of
 from rhesis_app.infra.http.echoes import forms_of, without_secrets
+from rhesis_app.infra.llm.wires import chat_call
+from rhesis_app.kernel.errors import Invalid
 from rhesis_app.kernel.ports import HttpDoor, OutboundAnswer, OutboundFailure, OutboundRequest
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.kernel.times import utc_now
@@ -36,10 +39,16 @@ from rhesis_app.kernel.urls import UrlProblem
 
 KEPT_CHARACTERS: Final = 20_000
 SECRET_FIELD: Final = "endpoint.secret"  # noqa: S105 the place a secret is sealed for
-_INTEGERS: Final = range(-(2**63), 2**64)
+_ARCHIVED_MODEL: Final = (
+    "“{name}” cannot be asked: its model “{model}” is archived. Restore it, or choose another model."
+)
 _ENTER_AGAIN: Final = "The endpoint's secret is missing or cannot be opened. Enter it again in the endpoint's settings."
 _OTHER_ORIGIN: Final = (
     "The endpoint's secret was entered for another address, so it was not sent. Enter it again for this one."
+)
+_MODEL_ENTER_AGAIN: Final = "The model's key is missing or cannot be opened. Enter it again in the model's settings."
+_MODEL_OTHER_ORIGIN: Final = (
+    "The model's key was entered for another address than the one to be called, so it was not sent."
 )
 
 
@@ -59,10 +68,13 @@ class EndpointSnapshot:
     secret_origin: str | None
     timeout_s: int
     max_concurrency: int
+    chat: Mapping[str, Any] | None = None
+    """Of a model with a prompt: its wire, name, params and prices, and the role in which `request_template`, a text, is said."""
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON, for the run's row."""
-        return asdict(self) | {"endpoint_id": str(self.endpoint_id)}
+        written = asdict(self) | {"endpoint_id": str(self.endpoint_id)}
+        return written if self.chat is not None else {name: written[name] for name in written if name != "chat"}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "EndpointSnapshot":
@@ -85,6 +97,7 @@ class PreparedEndpoint:
     snapshot: EndpointSnapshot
     template: Template | None = None
     mapping: ResponseMapping | None = None
+    chat: Chat | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     hidden: tuple[bytes, ...] = field(default=(), repr=False)
     problem: tuple[str, str] | None = None
@@ -112,7 +125,12 @@ class Exchange:
 
 
 def snapshot_of(row: Endpoint) -> EndpointSnapshot:
-    """The row as it stands, without its secret."""
+    """The row as it stands, without its secret; with the model as it stands where it is one, without its key.
+
+    Raises Invalid at `endpoint_id` when the model is archived.
+    """
+    if row.model is not None:
+        return _snapshot_of_model(row, row.model)
     return EndpointSnapshot(
         endpoint_id=row.id,
         name=row.name,
@@ -129,17 +147,61 @@ def snapshot_of(row: Endpoint) -> EndpointSnapshot:
     )
 
 
+def _snapshot_of_model(row: Endpoint, model: Model) -> EndpointSnapshot:
+    if model.archived_at is not None:
+        raise Invalid.field("endpoint_id", _ARCHIVED_MODEL.format(name=row.name, model=model.name))
+    said = SaidPrompt(
+        text=row.request_template, role=row.prompt_role or "system", version_id=str(row.prompt_version_id)
+    )
+    return snapshot_of_chat(
+        model, said, endpoint_id=row.id, name=row.name, timeout_s=row.timeout_s, max_concurrency=row.max_concurrency
+    )
+
+
+def snapshot_of_chat(model: Model, said: SaidPrompt, **plain: Any) -> EndpointSnapshot:
+    """A model that is told a prompt, as an endpoint; `plain` are its id, name and limits."""
+    call = chat_call(model.wire, model.base_url)
+    keyed = "none" if model.key is None else "bearer" if call.key_header is None else "header"
+    return EndpointSnapshot(
+        url=call.url,
+        method="POST",
+        headers=call.headers,
+        request_template=said.text,
+        response_mapping={},
+        auth_kind=keyed,
+        auth_header=call.key_header,
+        secret_origin=model.key_origin,
+        chat=frozen_chat(model, said),
+        **plain,
+    )
+
+
 def open_secret(scope: Scope, secrets: SecretBox, endpoint_id: UUID) -> BoundSecret | None:
     """The endpoint's secret as it is stored now, with its origin; None when there is none or no key opens it."""
-    query = scope.select(Endpoint.secret, Endpoint.secret_origin).where(Endpoint.id == endpoint_id)
+    query = (
+        scope.select(Endpoint.secret, Endpoint.secret_origin, Endpoint.model_id, Model.key, Model.key_origin)
+        .outerjoin(Model, (Model.organization_id == Endpoint.organization_id) & (Model.id == Endpoint.model_id))
+        .where(Endpoint.id == endpoint_id)
+    )
     found = scope.session.execute(query).one_or_none()
-    if found is None or found.secret is None or found.secret_origin is None:
+    if found is None:
+        return None
+    if found.model_id is not None:
+        return opened(scope, secrets, (found.key, found.key_origin), (KEY_FIELD, found.model_id))
+    return opened(scope, secrets, (found.secret, found.secret_origin), (SECRET_FIELD, endpoint_id))
+
+
+def opened(
+    scope: Scope, secrets: SecretBox, sealed: tuple[str | None, str | None], place: tuple[str, UUID]
+) -> BoundSecret | None:
+    """What is `sealed` (a text, its origin) for a `place` (a field, a row); None when there is none or no key opens it."""
+    if sealed[0] is None or sealed[1] is None:
         return None
     try:
-        value = secrets.open(found.secret, scope.organization_id, SECRET_FIELD, endpoint_id)
+        value = secrets.open(sealed[0], scope.organization_id, *place)
     except SecretError:
         return None
-    return BoundSecret(value, found.secret_origin)
+    return BoundSecret(value, sealed[1])
 
 
 def prepare(snapshot: EndpointSnapshot, secret: BoundSecret | None) -> PreparedEndpoint:
@@ -149,8 +211,9 @@ def prepare(snapshot: EndpointSnapshot, secret: BoundSecret | None) -> PreparedE
     origin: a run that was planned before the endpoint moved never sends the new secret to the old address.
     """
     try:
-        template = compile_template(snapshot.request_template)
-        mapping = compile_mapping(snapshot.response_mapping)
+        chat = prepare_chat(snapshot.chat, snapshot.request_template) if snapshot.chat is not None else None
+        template = compile_template(snapshot.request_template) if chat is None else None
+        mapping = compile_mapping(snapshot.response_mapping) if chat is None else None
         headers, problem = _headers(snapshot, secret)
     except TemplateProblem as refused:
         return PreparedEndpoint(snapshot=snapshot, problem=("template", str(refused)))
@@ -160,7 +223,13 @@ def prepare(snapshot: EndpointSnapshot, secret: BoundSecret | None) -> PreparedE
         return PreparedEndpoint(snapshot=snapshot, problem=("blocked_address", str(refused)))
     hidden = forms_of(secret.value) if secret is not None else ()
     return PreparedEndpoint(
-        snapshot=snapshot, template=template, mapping=mapping, headers=headers, hidden=hidden, problem=problem
+        snapshot=snapshot,
+        template=template,
+        mapping=mapping,
+        chat=chat,
+        headers=headers,
+        hidden=hidden,
+        problem=problem,
     )
 
 
@@ -187,11 +256,11 @@ def ask_and_keep(
 ) -> tuple[Exchange, OutboundAnswer | None]:
     """As `ask`, with the whole answer beside it, for a workbench that shows more than a run keeps."""
     shown: dict[str, Any] = {"method": prepared.snapshot.method, "url": prepared.snapshot.url, "body": None}
-    if prepared.problem is not None or prepared.template is None or prepared.mapping is None:
-        code, detail = prepared.problem or ("template", "The endpoint has no request template.")
+    if prepared.problem is not None:
+        code, detail = prepared.problem
         return Exchange(request=shown, error_code=code, error_detail=storable(detail)), None
     try:
-        request, shown = _request(prepared, prepared.template, context, headers or {})
+        request, shown = _request(prepared, context, headers or {})
     except TemplateError as error:
         return Exchange(request=shown, error_code="template", error_detail=storable(str(error))), None
     try:
@@ -201,7 +270,7 @@ def ask_and_keep(
     failure_in_it = failure_of(answer, utc_now())
     if failure_in_it is not None:
         return _failed(shown, failure_in_it), answer
-    return _read(shown, answer, prepared.mapping), answer
+    return _read(shown, answer, prepared), answer
 
 
 def _headers(snapshot: EndpointSnapshot, secret: BoundSecret | None) -> tuple[dict[str, str], tuple[str, str] | None]:
@@ -209,18 +278,18 @@ def _headers(snapshot: EndpointSnapshot, secret: BoundSecret | None) -> tuple[di
     if snapshot.auth_kind == "none":
         return plain, None
     if secret is None:
-        return plain, ("secret", _ENTER_AGAIN)
+        return plain, ("secret", _MODEL_ENTER_AGAIN if snapshot.chat is not None else _ENTER_AGAIN)
     if not origin == secret.origin == snapshot.secret_origin:
-        return plain, ("secret", _OTHER_ORIGIN)
+        return plain, ("secret", _MODEL_OTHER_ORIGIN if snapshot.chat is not None else _OTHER_ORIGIN)
     return plain | auth_headers(snapshot.auth_kind, snapshot.auth_header, secret.value), None
 
 
 def _request(
-    prepared: PreparedEndpoint, template: Template, context: Mapping[str, Any], headers: Mapping[str, str]
+    prepared: PreparedEndpoint, context: Mapping[str, Any], headers: Mapping[str, str]
 ) -> tuple[OutboundRequest, dict[str, Any]]:
     """What goes out, and what of it is kept. Raises TemplateError."""
     snapshot = prepared.snapshot
-    rendered = template.render(_request_context(context))
+    rendered = _rendered(prepared, _request_context(context))
     url, body = encode_request(snapshot.method, snapshot.url, snapshot.headers, rendered)
     if url != snapshot.url and (problem := url_problem(url)) is not None:
         raise TemplateError(f"With the prompt in it the URL cannot be called. {problem}")
@@ -231,8 +300,16 @@ def _request(
         body=body,
         timeout_s=snapshot.timeout_s,
     )
-    shown = {"method": snapshot.method, "url": url, "body": None if body is None else _plain(rendered)}
+    shown = {"method": snapshot.method, "url": url, "body": None if body is None else plain_json(rendered)}
     return request, shown
+
+
+def _rendered(prepared: PreparedEndpoint, context: RequestContext) -> Any:
+    if prepared.chat is not None:
+        return prepared.chat.body(context)
+    if prepared.template is None:
+        raise TemplateError("The endpoint has no request template.")
+    return prepared.template.render(context)
 
 
 def _request_context(roots: Mapping[str, Any]) -> RequestContext:
@@ -262,10 +339,9 @@ def _failed(request: dict[str, Any], failure: OutboundFailure) -> Exchange:
     )
 
 
-def _read(request: dict[str, Any], answer: OutboundAnswer, mapping: ResponseMapping) -> Exchange:
-    content_type = answer.headers.get("content-type", "")
+def _read(request: dict[str, Any], answer: OutboundAnswer, prepared: PreparedEndpoint) -> Exchange:
     try:
-        found = read_answer(answer.body, content_type, mapping)
+        found = _found(answer, prepared)
     except AnswerError as error:
         return Exchange(
             request=request,
@@ -277,13 +353,21 @@ def _read(request: dict[str, Any], answer: OutboundAnswer, mapping: ResponseMapp
     return _answered(request, answer, found)
 
 
+def _found(answer: OutboundAnswer, prepared: PreparedEndpoint) -> MappedAnswer:
+    if prepared.chat is not None:
+        return prepared.chat.read(answer.body)
+    if prepared.mapping is None:
+        raise AnswerError("mapping", "The endpoint does not say where its reply stands.")
+    return read_answer(answer.body, answer.headers.get("content-type", ""), prepared.mapping)
+
+
 def _answered(request: dict[str, Any], answer: OutboundAnswer, found: MappedAnswer) -> Exchange:
     return Exchange(
         request=request,
         response=_kept(answer),
         output=found.output,
         context=found.context or (),
-        tool_calls=tuple(_tool_call(call) for call in found.tool_calls or ()),
+        tool_calls=tuple(plain_call(call) for call in found.tool_calls or ()),
         tokens_in=found.tokens_in,
         tokens_out=found.tokens_out,
         latency_ms=answer.latency_ms,
@@ -294,37 +378,3 @@ def _kept(answer: OutboundAnswer) -> dict[str, Any]:
     # four bytes a character at most: what follows could not be kept anyway
     text = answer.body[: KEPT_CHARACTERS * 4].decode("utf-8", "replace")
     return {"status": answer.status, "body": storable(text[:KEPT_CHARACTERS])}
-
-
-def _tool_call(call: Any) -> dict[str, Any]:
-    """One shape, `{"name", "arguments", …}`, for what OpenAI-like, Anthropic-like and plain applications report."""
-    if not isinstance(call, dict):
-        return {"name": storable(call if isinstance(call, str) else json.dumps(call)), "arguments": {}}
-    inner = call.get("function")
-    said = {**call, **inner} if isinstance(inner, dict) else dict(call)
-    said.pop("function", None)
-    if "arguments" not in said:
-        said["arguments"] = said.pop("input", {})
-    if isinstance(said["arguments"], str):
-        said["arguments"] = _parsed(said["arguments"])
-    return dict(_plain(said))
-
-
-def _parsed(text: str) -> Any:
-    try:
-        return parse_json(text.encode("utf-8", "replace"))
-    except AnswerError:
-        return text
-
-
-def _plain(value: Any) -> Any:
-    """A JSON value that the database and the JSON writer take: storable texts, integers of 64 bits or else as text."""
-    if isinstance(value, str):
-        return storable(value)
-    if isinstance(value, Mapping):
-        return {storable(str(key)): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, int) and value not in _INTEGERS:
-        return str(value)
-    return value

@@ -7,18 +7,23 @@ from uuid import UUID
 from flask import request
 from flask.views import MethodView
 
-from rhesis_app.endpoints.actions import calls, edit
+from rhesis_app.authoring.queries.prompt_choices import text_of_version
+from rhesis_app.endpoints.actions import calls, edit, model_endpoints
 from rhesis_app.endpoints.actions.calls import Invocation
 from rhesis_app.endpoints.actions.exchange import Exchange
 from rhesis_app.endpoints.actions.fields import Auth, EndpointChanges, NewEndpoint, Tools
+from rhesis_app.endpoints.actions.model_endpoints import ChosenPrompt, ModelEndpointChanges, NewModelEndpoint
 from rhesis_app.endpoints.queries import endpoints as queries
 from rhesis_app.endpoints.queries.endpoints import EndpointView
 from rhesis_app.endpoints.schemas.endpoints import (
+    OF_HTTP,
+    OF_MODEL,
     EndpointChangesArguments,
     EndpointListArguments,
     InvocationArguments,
     NewEndpointArguments,
 )
+from rhesis_app.kernel.errors import Invalid
 from rhesis_app.kernel.paging import Page
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.web.access import needs
@@ -64,8 +69,12 @@ class Endpoints(MethodView):
     @blueprint.arguments(NewEndpointArguments)
     @blueprint.answers(201, EndpointView)
     def post(self, arguments: dict[str, Any]) -> Answer:
-        """Make an endpoint. `auth.secret` is kept encrypted, and sent only to this URL's scheme, host and port."""
-        view = edit.create_endpoint(current_scope(), _tools(), NewEndpoint(**_with_auth(arguments)))
+        """Make an endpoint. `auth.secret` is kept encrypted, and sent only to this URL's scheme, host and port.
+
+        Of kind `model` it is a model of the project that is told a prompt's version for each test.
+        """
+        make = {"http": _create, "model": _create_with_model}[arguments.pop("kind")]
+        view = make(arguments)
         return Answer(view, {"Location": f"/api/v1/endpoints/{view.id}", "ETag": view.etag})
 
 
@@ -85,9 +94,8 @@ class Endpoint(MethodView):
     @blueprint.answers(200, EndpointView)
     def patch(self, arguments: dict[str, Any], endpoint_id: UUID) -> Answer:
         """Change only the fields sent. Another scheme, host or port clears the secret, and `warnings` says so."""
-        changes = EndpointChanges(**_with_auth(arguments))
-        if_match = request.headers.get("If-Match")
-        view = edit.update_endpoint(current_scope(), _tools(), endpoint_id, changes, if_match=if_match)
+        change = {"http": _update, "model": _update_with_model}[queries.get_endpoint(current_scope(), endpoint_id).kind]
+        view = change(endpoint_id, arguments)
         return Answer(view, {"ETag": view.etag})
 
     @needs(Permission.ENDPOINT_DELETE)
@@ -125,6 +133,43 @@ def invoke(arguments: dict[str, Any], endpoint_id: UUID) -> InvocationView:
 
 def _tools() -> Tools:
     return Tools(door=runtime().door, secrets=runtime().secrets)
+
+
+def _create(arguments: dict[str, Any]) -> EndpointView:
+    return edit.create_endpoint(current_scope(), _tools(), NewEndpoint(**_with_auth(arguments)))
+
+
+def _create_with_model(arguments: dict[str, Any]) -> EndpointView:
+    chosen = _with_prompt(arguments, arguments["project_id"])
+    return model_endpoints.create_model_endpoint(current_scope(), NewModelEndpoint(**chosen))
+
+
+def _update(endpoint_id: UUID, arguments: dict[str, Any]) -> EndpointView:
+    _refuse(arguments, OF_MODEL, edit.NOT_OF_HTTP)
+    changes, if_match = EndpointChanges(**_with_auth(arguments)), request.headers.get("If-Match")
+    return edit.update_endpoint(current_scope(), _tools(), endpoint_id, changes, if_match=if_match)
+
+
+def _update_with_model(endpoint_id: UUID, arguments: dict[str, Any]) -> EndpointView:
+    _refuse(arguments, OF_HTTP, edit.OTHER_KIND)
+    project_id = queries.get_endpoint(current_scope(), endpoint_id).project_id
+    changes = ModelEndpointChanges(**_with_prompt(arguments, project_id))
+    if_match = request.headers.get("If-Match")
+    return model_endpoints.update_model_endpoint(current_scope(), endpoint_id, changes, if_match=if_match)
+
+
+def _refuse(arguments: dict[str, Any], names: tuple[str, ...], sentence: str) -> None:
+    if wrong := [name for name in names if name in arguments]:
+        raise Invalid(sentence, errors={name: [sentence] for name in wrong})
+
+
+def _with_prompt(arguments: dict[str, Any], project_id: UUID) -> dict[str, Any]:
+    """The arguments with the version's text, which its owner knows."""
+    version_id = arguments.pop("prompt_version_id", None)
+    if version_id is None:
+        return arguments
+    text = text_of_version(current_scope(), project_id, version_id)
+    return {**arguments, "prompt": ChosenPrompt(version_id=version_id, text=text)}
 
 
 def _with_auth(arguments: dict[str, Any]) -> dict[str, Any]:

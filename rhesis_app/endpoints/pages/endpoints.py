@@ -119,6 +119,8 @@ def show(slug: str, endpoint_id: UUID) -> Response:
     """The workbench of an endpoint."""
     project = project_by_slug(current_scope(), slug)
     view = _endpoint(project, endpoint_id)
+    if view.model is not None:
+        return go_to(url_for("model_endpoints.show", slug=slug, endpoint_id=endpoint_id))
     return _workbench(project, Bench(form=forms.form_of(view), view=view))
 
 
@@ -128,7 +130,7 @@ def update(slug: str, endpoint_id: UUID) -> Response:
     """Save an endpoint."""
     scope = current_scope()
     project, form = project_by_slug(scope, slug), forms.form_from(request.form)
-    view = _endpoint(project, endpoint_id)
+    view = _reached(project, endpoint_id)
     try:
         changes = forms.endpoint_changes(form, project.id)
         view = edit.update_endpoint(scope, _tools(), endpoint_id, changes, if_match=form.etag or None)
@@ -144,7 +146,7 @@ def update(slug: str, endpoint_id: UUID) -> Response:
 def try_call(slug: str, endpoint_id: UUID | None = None) -> Response:
     """Call with the form as it stands, saved or not."""
     project, form = project_by_slug(current_scope(), slug), forms.form_from(request.form)
-    view = _endpoint(project, endpoint_id) if endpoint_id else None
+    view = _reached(project, endpoint_id) if endpoint_id else None
     try:
         seen = _call(forms.trial_draft(form, project.id), form, endpoint_id)
     except _ABOUT_THE_FORM as error:
@@ -158,7 +160,7 @@ def try_call(slug: str, endpoint_id: UUID | None = None) -> Response:
 def map_answer(slug: str, endpoint_id: UUID | None = None) -> Response:
     """Map what was clicked in the last answer, or check the paths as typed; nothing is called and nothing saved."""
     project, form = project_by_slug(current_scope(), slug), forms.form_from(request.form)
-    view = _endpoint(project, endpoint_id) if endpoint_id else None
+    view = _reached(project, endpoint_id) if endpoint_id else None
     if "use" in request.form:
         form = with_path(form, "output", request.form["use"])
     elif "map" in request.form:
@@ -217,6 +219,14 @@ def _writable(slug: str) -> ProjectView:
 
 def _endpoint(project: ProjectView, endpoint_id: UUID) -> EndpointView:
     return queries.get_endpoint(current_scope(), endpoint_id, project_id=project.id)
+
+
+def _reached(project: ProjectView, endpoint_id: UUID) -> EndpointView:
+    """An endpoint with a URL: a model with a prompt has a page of its own."""
+    view = _endpoint(project, endpoint_id)
+    if view.model is not None:
+        raise Conflict(edit.OTHER_KIND)
+    return view
 
 
 def _choice(project: ProjectView, command: str = "", *, error: AppError | None = None) -> Response:

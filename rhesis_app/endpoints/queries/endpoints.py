@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, and_, func, select
 
-from rhesis_app.endpoints.models import Endpoint
+from rhesis_app.endpoints.models import Endpoint, Model
+from rhesis_app.infra.llm.wires import chat_call
 from rhesis_app.kernel.errors import NotFound
 from rhesis_app.kernel.etags import etag
 from rhesis_app.kernel.paging import By, Page, PageRequest, keyset, page_of
@@ -26,14 +27,25 @@ _SHOWN = (
     Endpoint.response_mapping,
     Endpoint.auth_kind,
     Endpoint.auth_header,
-    Endpoint.secret.is_not(None).label("has_secret"),
-    Endpoint.secret_origin,
+    func.coalesce(Endpoint.secret, Model.key).is_not(None).label("has_secret"),
+    func.coalesce(Endpoint.secret_origin, Model.key_origin).label("secret_origin"),
+    Endpoint.kind,
+    Endpoint.model_id,
+    Endpoint.prompt_version_id,
+    Endpoint.prompt_role,
+    Model.name.label("model"),
+    Model.model_name,
+    Model.wire,
+    Model.base_url,
+    Model.archived_at.is_not(None).label("model_archived"),
     Endpoint.timeout_s,
     Endpoint.max_concurrency,
     Endpoint.created_at,
     Endpoint.updated_at,
     Endpoint.archived_at,
 )
+
+_ITS_MODEL = and_(Model.organization_id == Endpoint.organization_id, Model.id == Endpoint.model_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,15 +57,30 @@ class AuthView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ToldModel:
+    """The model of an endpoint of kind `model`, and in which role it is told the text of a prompt's version."""
+
+    id: UUID
+    name: str
+    model_name: str
+    is_archived: bool
+    prompt_version_id: UUID
+    role: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointView:
     """An endpoint as pages and the API show it. `secret_origin` is the only origin its secret is sent to.
 
+    One of kind `model` has a `model`, whose address, key and answer's form are used; `request_template` is its prompt's text.
     `warnings` says what a change did besides what was asked, such as clearing the secret; empty when read.
     """
 
     id: UUID
     project_id: UUID
     name: str
+    kind: str
+    model: ToldModel | None
     url: str
     method: str
     headers: dict[str, str]
@@ -105,8 +132,11 @@ def get_endpoint(scope: Scope, endpoint_id: UUID, *, project_id: UUID | None = N
 
 def list_endpoint_choices(scope: Scope, project_id: UUID) -> tuple[EndpointChoice, ...]:
     """The endpoints of a project to choose from, by name, at most 200."""
-    query = scope.select(Endpoint.id, Endpoint.name, Endpoint.url).where(
-        Endpoint.project_id == project_id, Endpoint.archived_at.is_(None)
+    address = func.coalesce(Model.base_url, Endpoint.url).label("url")
+    query = (
+        scope.select(Endpoint.id, Endpoint.name, address)
+        .outerjoin(Model, _ITS_MODEL)
+        .where(Endpoint.project_id == project_id, Endpoint.archived_at.is_(None))
     )
     rows = scope.session.execute(query.order_by(Endpoint.name).limit(200))
     return tuple(EndpointChoice(id=row.id, name=row.name, url=row.url) for row in rows)
@@ -136,7 +166,20 @@ def _of_projects(scope: Scope, query: Select[Any], project_id: UUID | None) -> S
 
 
 def _shown(scope: Scope) -> Select[Any]:
-    return scope.select(*_SHOWN)
+    return scope.select(*_SHOWN).outerjoin(Model, _ITS_MODEL)
+
+
+def _told_model(row: Any) -> ToldModel | None:
+    if row.model_id is None:
+        return None
+    return ToldModel(
+        id=row.model_id,
+        name=row.model,
+        model_name=row.model_name,
+        is_archived=row.model_archived,
+        prompt_version_id=row.prompt_version_id,
+        role=row.prompt_role,
+    )
 
 
 def _view(row: Any) -> EndpointView:
@@ -144,7 +187,9 @@ def _view(row: Any) -> EndpointView:
         id=row.id,
         project_id=row.project_id,
         name=row.name,
-        url=row.url,
+        kind=row.kind,
+        model=_told_model(row),
+        url=row.url if row.base_url is None else chat_call(row.wire, row.base_url).url,
         method=row.method,
         headers=row.headers,
         request_template=row.request_template,

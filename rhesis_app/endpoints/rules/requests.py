@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from rhesis_app.endpoints.rules.templates import TemplateError, as_text
+from rhesis_app.endpoints.rules.placeholders import as_text
+from rhesis_app.endpoints.rules.templates import TemplateError
 
 _BODILESS = frozenset({"GET", "DELETE"})
 _FORM = "application/x-www-form-urlencoded"

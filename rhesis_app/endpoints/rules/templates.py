@@ -4,23 +4,16 @@ The template is parsed as JSON before anything is put in, and what is put in is 
 the shape of the request.
 """
 
-import json
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from rhesis_app.endpoints.rules.placeholders import MISSING, Placeholder, TextProblem, as_text, parse_text
+
 ROOTS = ("input", "messages", "turns", "context", "test.id", "test.metadata.*", "run.id", "trial")
-FILTERS = ("default", "json", "string", "trim", "lower", "upper")
 MAX_DEPTH = 32
 MAX_LEAVES = 2000
 
-_MISSING = object()
-_SPLIT = re.compile(r"(\{\{.*?\}\})", re.DOTALL)
-_PATH = re.compile(r"[^\s.|{}()\"']+(?:\.[^\s.|{}()\"']+)*\Z")
-_FILTER = re.compile(r"([a-z]+)(?:\((.*)\))?\Z", re.DOTALL)
-_BARS = re.compile(r"\|(?=(?:[^\"]*\"[^\"]*\")*[^\"]*\Z)")
-"""A bar that stands outside double quotes."""
 _PROMPT_ROOTS = frozenset({"input", "messages", "turns", "test.metadata"})
 
 
@@ -64,48 +57,17 @@ class RequestContext:
 
 
 @dataclass(frozen=True, slots=True)
-class _Filter:
-    name: str
-    argument: Any = None
-
-    def apply(self, value: Any) -> Any:
-        if self.name == "default":
-            return self.argument if value is _MISSING or value is None else value
-        return value if value is _MISSING else _TEXT_FILTERS[self.name](value)
-
-
-@dataclass(frozen=True, slots=True)
-class _Placeholder:
-    source: str
-    path: tuple[str, ...]
-    filters: tuple[_Filter, ...]
-
-    def value(self, roots: Mapping[str, Any]) -> Any:
-        found: Any = roots
-        for step in self.path:
-            found = _step(found, step)
-        for applied in self.filters:
-            found = applied.apply(found)
-        if found is _MISSING:
-            raise TemplateError(
-                f"{{{{ {self.source} }}}} has no value for this test. Give the test that value, "
-                f'or write {{{{ {self.source} | default("…") }}}}.'
-            )
-        return found
-
-
-@dataclass(frozen=True, slots=True)
 class _Text:
     """A string leaf of several parts; each placeholder becomes text."""
 
-    parts: tuple[str | _Placeholder, ...]
+    parts: tuple[str | Placeholder, ...]
 
     def value(self, roots: Mapping[str, Any]) -> str:
-        return "".join(part if isinstance(part, str) else as_text(part.value(roots)) for part in self.parts)
+        return "".join(part if isinstance(part, str) else as_text(_value(part, roots)) for part in self.parts)
 
 
 _Node = Any
-"""A constant JSON leaf, a `_Placeholder`, a `_Text`, or a list or dict of nodes."""
+"""A constant JSON leaf, a `Placeholder`, a `_Text`, or a list or dict of nodes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,32 +91,6 @@ def compile_template(json_value: Any) -> Template:
     if not roots & _PROMPT_ROOTS:
         raise TemplateProblem("", "Nothing here carries the test's prompt. Put {{ input }} where it belongs.")
     return Template(node, roots)
-
-
-def as_text(value: Any) -> str:
-    """A value inside a longer text: strings as they are, null as nothing, everything else as JSON."""
-    if isinstance(value, str):
-        return value
-    return "" if value is None else _json(value)
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_plain)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise TypeError(type(value).__name__)
-
-
-_TEXT_FILTERS: dict[str, Callable[[Any], str]] = {
-    "json": _json,
-    "string": as_text,
-    "trim": lambda value: as_text(value).strip(),
-    "lower": lambda value: as_text(value).lower(),
-    "upper": lambda value: as_text(value).upper(),
-}
 
 
 class _Compiler:
@@ -182,28 +118,14 @@ class _Compiler:
             raise TemplateProblem("", f"The template holds more than {MAX_LEAVES} values.")
         if not isinstance(value, str) or "{{" not in value:
             return value
-        parts = tuple(self._parts(value, path))
-        if len(parts) == 1 and isinstance(parts[0], _Placeholder):
+        try:
+            parts = parse_text(value)
+        except TextProblem as problem:
+            raise TemplateProblem(_at(path), str(problem)) from None
+        self.roots |= {_root(part.path, _at(path)) for part in parts if isinstance(part, Placeholder)}
+        if len(parts) == 1 and isinstance(parts[0], Placeholder):
             return parts[0]
         return _Text(parts)
-
-    def _parts(self, text: str, path: tuple[str, ...]) -> Iterator[str | _Placeholder]:
-        for piece in _SPLIT.split(text):
-            if piece.startswith("{{") and piece.endswith("}}"):
-                yield self._placeholder(piece[2:-2].strip(), path)
-            elif "{{" in piece:
-                raise TemplateProblem(_at(path), "A {{ is never closed by }}.")
-            elif piece:
-                yield piece
-
-    def _placeholder(self, source: str, path: tuple[str, ...]) -> _Placeholder:
-        where = _at(path)
-        name, *filters = (part.strip() for part in _BARS.split(source))
-        if not _PATH.match(name):
-            raise TemplateProblem(where, f"{{{{ {source} }}}} cannot be read. Write it like {{{{ input }}}}.")
-        steps = tuple(name.split("."))
-        self.roots.add(_root(steps, where))
-        return _Placeholder(name, steps, tuple(_filter(text, where) for text in filters))
 
 
 def _root(steps: tuple[str, ...], where: str) -> str:
@@ -217,39 +139,25 @@ def _root(steps: tuple[str, ...], where: str) -> str:
     raise TemplateProblem(where, f"{{{{ {'.'.join(steps)} }}}} is not known. There are: {', '.join(ROOTS)}.")
 
 
-def _filter(text: str, where: str) -> _Filter:
-    match = _FILTER.match(text)
-    if match is None or match[1] not in FILTERS:
-        raise TemplateProblem(where, f"There is no filter “{text}”. There are: {', '.join(FILTERS)}.")
-    name, argument = match[1], match[2]
-    if (name == "default") != (argument is not None):
-        needs = 'a value, such as default("none")' if name == "default" else "no value"
-        raise TemplateProblem(where, f"The filter {name} takes {needs}.")
-    return _Filter(name, _argument(argument, where)) if argument is not None else _Filter(name)
-
-
-def _argument(text: str, where: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        raise TemplateProblem(where, f'{text} is not a JSON value. Put texts in double quotes: "{text}".') from None
-
-
-def _step(value: Any, step: str) -> Any:
-    if isinstance(value, Mapping):
-        return value.get(step, _MISSING)
-    if isinstance(value, list | tuple) and step.isascii() and step.isdecimal():
-        position = int(step[:9])
-        return value[position] if position < len(value) else _MISSING
-    return _MISSING
-
-
 def _render(node: _Node, roots: Mapping[str, Any]) -> Any:
     if isinstance(node, dict):
         return {key: _render(item, roots) for key, item in node.items()}
     if isinstance(node, list):
         return [_render(item, roots) for item in node]
-    return node.value(roots) if isinstance(node, _Placeholder | _Text) else node
+    if isinstance(node, Placeholder):
+        return _value(node, roots)
+    return node.value(roots) if isinstance(node, _Text) else node
+
+
+def _value(placeholder: Placeholder, roots: Mapping[str, Any]) -> Any:
+    found = placeholder.find(roots)
+    if found is MISSING:
+        source = placeholder.source
+        raise TemplateError(
+            f"{{{{ {source} }}}} has no value for this test. Give the test that value, "
+            f'or write {{{{ {source} | default("…") }}}}.'
+        )
+    return found
 
 
 def _at(path: tuple[str, ...]) -> str:

@@ -1,7 +1,7 @@
 """The two wire formats that language models speak, as plain JSON: what is sent, and what of the answer is read."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
@@ -10,6 +10,7 @@ from rhesis_app.kernel.ports import CalledModel
 
 _TOOL: Final = "answer"
 _ANTHROPIC_TOKENS: Final = 4096
+_SYSTEM_ROLES: Final = ("system", "developer")
 _ANTHROPIC_VERSION: Final = "2023-06-01"
 _SYSTEM: Final = "Answer with exactly one JSON object and nothing after it. It must fit this JSON schema:\n{schema}"
 
@@ -170,3 +171,41 @@ def _text(value: Any) -> str:
 def _count(value: Any) -> int | None:
     is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31
     return value if is_count else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatCall:
+    """Where a conversation goes on a wire: `headers` without the key, which goes into `key_header` (None: as a bearer)."""
+
+    url: str
+    headers: Mapping[str, str]
+    key_header: str | None
+
+
+def chat_call(wire: str, base_url: str) -> ChatCall:
+    """How a model at this base URL is called."""
+    content = {"Content-Type": "application/json"}
+    if wire == "anthropic":
+        headers = content | {"anthropic-version": _ANTHROPIC_VERSION}
+        return ChatCall(url=_url(base_url, "/v1/messages"), headers=headers, key_header="x-api-key")
+    is_azure = (urlsplit(base_url).hostname or "").endswith(".azure.com")
+    url = _url(base_url, "/chat/completions")
+    return ChatCall(url=url, headers=content, key_header="api-key" if is_azure else None)
+
+
+def chat_body(
+    wire: str, model_name: str, params: Mapping[str, Any], messages: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """What is sent to continue a conversation; Anthropic takes what the system says apart from the turns."""
+    if wire != "anthropic":
+        return {**params, "model": model_name, "messages": [dict(turn) for turn in messages], "stream": False}
+    told = [str(turn.get("content", "")) for turn in messages if turn.get("role") in _SYSTEM_ROLES]
+    body: dict[str, Any] = {"max_tokens": _ANTHROPIC_TOKENS, **params, "model": model_name}
+    if told:
+        body["system"] = "\n\n".join(told)
+    body["messages"] = [_anthropic_turn(turn) for turn in messages if turn.get("role") not in _SYSTEM_ROLES]
+    return body | {"stream": False}
+
+
+def _anthropic_turn(turn: Mapping[str, Any]) -> dict[str, Any]:
+    return {"role": "assistant" if turn.get("role") == "assistant" else "user", "content": turn.get("content", "")}

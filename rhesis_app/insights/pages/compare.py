@@ -9,7 +9,7 @@ from flask import Blueprint, Response, request
 from rhesis_app.insights.forms import TABS
 from rhesis_app.insights.queries.compared_tests import ComparedFilter, ComparedTest, list_compared_tests
 from rhesis_app.insights.queries.comparison import Comparison, compare_runs, compare_with_previous
-from rhesis_app.insights.rules.diff import SideBySide, word_diff
+from rhesis_app.kernel.diff import SideBySide, word_diff
 from rhesis_app.kernel.errors import AppError
 from rhesis_app.kernel.paging import Page, PageRequest
 from rhesis_app.kernel.permissions import Permission

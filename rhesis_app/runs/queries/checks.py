@@ -207,7 +207,7 @@ def _needs(metrics: Sequence[JudgingMetric], endpoint: Endpoint) -> Check:
                 f"{one.tests - one.applies_to} of {one.tests} tests {has} no expected answer: “{one.name}” does not apply there."
             )
         for need, (place, words) in _MAPPED.items():
-            if need in one.needs and not endpoint.response_mapping.get(place):
+            if need in one.needs and endpoint.model_id is None and not endpoint.response_mapping.get(place):
                 lacking.append(f"The endpoint's mapping reads no {words}: “{one.name}” applies to no answer.")
     if lacking:
         return Check(check="needs", status="warning", message=" ".join(dict.fromkeys(lacking)))

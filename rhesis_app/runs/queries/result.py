@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, literal, select, union_all
+from sqlalchemy import Select, and_, literal, select, union_all
 
-from rhesis_app.authoring.models import Requirement, TestSet, TestVersion
+from rhesis_app.authoring.models import Prompt, PromptVersion, Requirement, TestSet, TestVersion
+from rhesis_app.endpoints.rules.chats import cost_of_chat
 from rhesis_app.kernel.errors import NotFound
 from rhesis_app.kernel.paging import PageRequest, keyset
 from rhesis_app.kernel.permissions import Permission
@@ -59,10 +60,23 @@ class EvaluationView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FrozenOrigin:
+    """The version of a prompt that the test's text was taken from when the run began, and the values put in."""
+
+    prompt_id: UUID
+    name: str
+    prompt_version_id: UUID
+    version: int
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResultView:
     """A result: what was asked, sent and answered. `context` is what the app retrieved, `reference_context` the test's.
 
     `answer_of` is the number of the run that got this answer, where this one only scored it.
+    `cost` (US dollars) is known of a model with prices that was asked itself; `prompt_source` says which version of a prompt
+    the text came from.
     """
 
     id: UUID
@@ -95,6 +109,8 @@ class ResultView:
     latency_ms: float | None
     tokens_in: int | None
     tokens_out: int | None
+    cost: str | None
+    prompt_source: FrozenOrigin | None
     created_at: datetime
     evaluations: tuple[EvaluationView, ...]
     reviews: tuple[ReviewView, ...]
@@ -116,14 +132,38 @@ class Neighbours:
 
 def view_result(scope: Scope, registry: Registry, result_id: UUID) -> ResultView:
     """One result with everything kept of it; NotFound for strangers. The registry says how rules read and scores draw."""
+    row = scope.session.execute(_one(scope, result_id)).one_or_none()
+    if row is None:
+        raise NotFound("There is no such result here.")
+    scope.require(Permission.RUN_READ, project=row.project_id)
+    found: dict[str, Any] = row._asdict()
+    found |= {name: tuple(found[name]) for name in ("messages", "reference_context", "context", "tool_calls")}
+    return ResultView(
+        evaluations=tuple(_evaluation(registry, one) for one in found.pop("evaluations")),
+        reviews=tuple(review_view(one) for one in found.pop("reviews")),
+        cost=cost_of_chat(found.pop("chat"), row.tokens_in, row.tokens_out),
+        prompt_source=_origin(found),
+        can_review=row.outcome != "error" and scope.may(Permission.REVIEW_WRITE, project=row.project_id),
+        **found,
+    )
+
+
+def _one(scope: Scope, result_id: UUID) -> Select[Any]:
     version = TestVersion
-    query = (
+    return (
         scope.select(
             *(TestRun.project_id, TestRun.id.label("run_id"), TestRun.number.label("run_number")),
             TestRun.config["answers_of"].as_integer().label("answer_of"),
             *(TestSet.name.label("test_set"), Requirement.name.label("requirement")),
             *(version.prompt, version.expected, version.messages, version.context.label("reference_context")),
             version.facts.label("metadata"),
+            *(version.prompt_version_id, version.prompt_values),
+            *(
+                Prompt.id.label("prompt_id"),
+                Prompt.name.label("prompt_name"),
+                PromptVersion.number.label("prompt_number"),
+            ),
+            TestRun.endpoint_snapshot["chat"].label("chat"),
             *(getattr(EffectiveResult, name) for name in _KEPT),
             evaluations_of_result(SHOWN).label("evaluations"),
             reviews_of_result().label("reviews"),
@@ -147,20 +187,25 @@ def view_result(scope: Scope, registry: Registry, result_id: UUID) -> ResultView
                 Requirement.id == EffectiveResult.requirement_id,
             ),
         )
+        .outerjoin(
+            PromptVersion,
+            and_(
+                PromptVersion.organization_id == version.organization_id, PromptVersion.id == version.prompt_version_id
+            ),
+        )
+        .outerjoin(
+            Prompt, and_(Prompt.organization_id == PromptVersion.organization_id, Prompt.id == PromptVersion.prompt_id)
+        )
         .where(EffectiveResult.id == result_id)
     )
-    row = scope.session.execute(query).one_or_none()
-    if row is None:
-        raise NotFound("There is no such result here.")
-    scope.require(Permission.RUN_READ, project=row.project_id)
-    found: dict[str, Any] = row._asdict()
-    found |= {name: tuple(found[name]) for name in ("messages", "reference_context", "context", "tool_calls")}
-    return ResultView(
-        evaluations=tuple(_evaluation(registry, one) for one in found.pop("evaluations")),
-        reviews=tuple(review_view(one) for one in found.pop("reviews")),
-        can_review=row.outcome != "error" and scope.may(Permission.REVIEW_WRITE, project=row.project_id),
-        **found,
-    )
+
+
+def _origin(found: dict[str, Any]) -> FrozenOrigin | None:
+    names = ("prompt_version_id", "prompt_values", "prompt_id", "prompt_name", "prompt_number")
+    version_id, values, prompt_id, name, number = (found.pop(one) for one in names)
+    if version_id is None:
+        return None
+    return FrozenOrigin(prompt_id=prompt_id, name=name, prompt_version_id=version_id, version=number, values=values)
 
 
 _KEPT = (

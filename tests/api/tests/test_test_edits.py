@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import insert
 
 from rhesis_app.authoring.actions.freeze import freeze_test_set
+from rhesis_app.authoring.actions.tests import content_of
 from rhesis_app.authoring.models import Requirement, Test, TestEdit
 from rhesis_app.authoring.rules.tests import TestContent, content_hash
 from rhesis_app.kernel.ids import new_id
@@ -66,6 +67,20 @@ def test_the_hash_is_that_of_the_same_test_made_by_hand(alice: Person, project: 
         row = scope.session.scalars(scope.select(Test)).one()
         content = TestContent(prompt="p0", metadata={"tags": ["x"]})
         assert row.content_hash == content_hash(content, row.requirement_id)
+
+
+def test_a_test_that_takes_its_text_from_a_prompt_still_does(alice: Person, project: ProjectView) -> None:
+    prompt = {"project_id": str(project.id), "name": "Greeting", "template": "Hello {{ name }}"}
+    prompt_id = alice.api.post("/prompts", prompt).json["id"]
+    body = {"project_id": str(project.id), "prompt_id": prompt_id, "values": {"name": "Ada"}}
+    made = alice.api.post("/tests", body)
+    assert made.status_code == 201, made.json
+    edited(alice, project, test_ids=[made.json["id"]], changes={"add_tags": ["x"]})
+    with alice.scope() as scope:
+        row = scope.session.scalars(scope.select(Test)).one()
+        assert (row.prompt, row.prompt_values, row.facts) == ("Hello Ada", {"name": "Ada"}, {"tags": ["x"]})
+        assert row.prompt_version_id is not None
+        assert row.content_hash == content_hash(content_of(row), row.requirement_id)
 
 
 def test_a_filter_means_what_the_list_shows(alice: Person, project: ProjectView) -> None:

@@ -80,6 +80,16 @@ def test_a_model_that_is_down_is_said(alice: Person, project: ProjectView) -> No
     assert "Undecided" in words(alice.web.get(f"/p/support-copilot/metrics/{metric}"))
 
 
+def test_a_judge_whose_model_is_archived_says_what_to_do(world: JudgedProject) -> None:
+    alice, metric = world.person, world.metric(model_id=world.model_id)
+    alice.api.delete(f"/models/{world.model_id}")
+    path = f"/p/support-copilot/metrics/{metric}/attacks"
+    assert alice.web.post(path).status_code == 303
+    assert "The model that judges is archived" in alice.web.get(path).text
+    answer = alice.api.post(f"/metrics/{metric}/attacks", {})
+    assert (answer.status_code, "archived" in answer.json["detail"]) == (422, True)
+
+
 def test_a_viewer_reads_and_starts_nothing(world: JudgedProject, bob: Person) -> None:
     metric = world.metric()
     path = f"/p/support-copilot/metrics/{metric}/attacks"

@@ -1,12 +1,13 @@
 """A metric's recipe held against its evaluator, and the form that describes it."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import pytest
 from werkzeug.datastructures import MultiDict
 
 from rhesis_app.authoring.actions.metrics import Keep
-from rhesis_app.authoring.forms.metrics import blank_form, metric_changes, metric_form, tried_exchange
+from rhesis_app.authoring.forms.metrics import SampleForm, blank_form, metric_changes, metric_form, tried_exchange
+from rhesis_app.authoring.queries.metric_trials import TriedExchange
 from rhesis_app.authoring.rules.metrics import (
     check_recipe,
     content_hash,
@@ -17,8 +18,9 @@ from rhesis_app.authoring.rules.metrics import (
 )
 from rhesis_app.authoring.rules.names import check_description, check_name, search_text
 from rhesis_app.kernel.errors import Invalid
+from rhesis_app.kernel.ids import new_id
 from rhesis_app.kernel.registry import Registry
-from rhesis_app.sdk import Binary, EvaluatorSpec, Labels, Need, Range, Scale, Score, param
+from rhesis_app.sdk import Binary, EvaluatorSpec, Labels, Need, Range, Sample, Scale, Score, param
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +121,38 @@ def test_what_was_typed_is_kept_whatever_it_was() -> None:
     form = metric_form(spec(Range(0, 1)), MultiDict({"params.limit": "many", "sample.latency_ms": "soon"}))
     assert form.params["limit"] == "many"
     assert tried_exchange(form.sample).latency_ms is None
+
+
+STORED = Sample(
+    prompt="Line one\nline two",
+    output="a\r\nb",
+    reference="c\nd",
+    context=("A passage\nof two lines.", "Another."),
+    metadata={"topic": "returns"},
+    latency_ms=812.512345,
+)
+
+
+def typed(**changes: str) -> SampleForm:
+    """The stored result as a browser sends it back, with some of it changed."""
+    shown = SampleForm.of(new_id(), STORED)
+    fields = {name: text.replace("\r\n", "\n").replace("\n", "\r\n") for name, text in asdict(shown).items()}
+    return SampleForm(**{**fields, **changes})
+
+
+def test_a_stored_result_that_nobody_changed_is_scored_as_it_was() -> None:
+    tried = tried_exchange(typed(), STORED)
+    assert tried == TriedExchange.of(STORED)
+
+
+def test_what_was_changed_is_taken_and_the_rest_stays() -> None:
+    tried = tried_exchange(typed(output="x\r\ny", context="Mine.\r\n"), STORED)
+    assert (tried.output, tried.context, tried.prompt) == ("x\ny", ("Mine.",), STORED.prompt)
+    assert tried.beside is STORED
+
+
+def test_pasted_text_has_plain_line_ends() -> None:
+    assert tried_exchange(SampleForm(output="a\r\nb")).output == "a\nb"
 
 
 def test_names_are_trimmed_and_texts_that_cannot_be_stored_refused() -> None:

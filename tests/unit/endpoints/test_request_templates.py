@@ -1,12 +1,15 @@
 """Request templates: what is put in stays what it was, and mistakes are named when saving."""
 
 import json
+import re
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rhesis_app.endpoints.rules import RequestContext, TemplateError, TemplateProblem, compile_template, encode_request
+from rhesis_app.endpoints.rules.placeholders import _between_bars
 
 CONTEXT = RequestContext(
     input="Hello?",
@@ -126,3 +129,22 @@ def test_deep_and_wide_templates_are_refused():
         compile_template(deep)
     with pytest.raises(TemplateProblem, match="more than"):
         compile_template(["{{ input }}"] * 3000)
+
+
+OLD_BARS = re.compile(r"\|(?=(?:[^\"]*\"[^\"]*\")*[^\"]*\Z)")
+"""A bar that an even number of quotes follows, as an expression that is clear and slow."""
+
+
+@given(st.text(alphabet='a|"( ', max_size=20))
+def test_filters_are_parted_by_the_bars_outside_of_quotes(text: str) -> None:
+    assert list(_between_bars(text)) == OLD_BARS.split(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["{{" * 50_000, "{{ a" + "|" * 99_000 + " }}", '{{ a | default("' + '"|"' * 30_000 + "}}"]
+)
+def test_a_hostile_text_is_refused_at_once(text: str) -> None:
+    began = time.perf_counter()
+    with pytest.raises(TemplateProblem):
+        compile_template({"m": text})
+    assert time.perf_counter() - began < 2

@@ -46,6 +46,7 @@ def test_outside_a_project_there_is_no_project_navigation() -> None:
         "requirements",
         "tests",
         "test_sets",
+        "prompts",
         "metrics",
         "gates",
         "endpoints",

@@ -1,4 +1,4 @@
-"""Two answers side by side, word by word."""
+"""Two texts side by side, word by word."""
 
 import re
 from dataclasses import dataclass

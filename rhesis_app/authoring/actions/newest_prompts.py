@@ -1,0 +1,81 @@
+"""Taking the newest version of a prompt into all the tests that use an older one."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, and_
+
+from rhesis_app.authoring.actions.prompts import ARCHIVED
+from rhesis_app.authoring.actions.tests import content_of, say_in
+from rhesis_app.authoring.models import Prompt, PromptVersion, Test
+from rhesis_app.authoring.queries.prompts import version_of
+from rhesis_app.authoring.rules.prompts import read_template
+from rhesis_app.authoring.rules.tests import MAX_TESTS, PromptSource, check_content
+from rhesis_app.kernel.errors import Conflict, Invalid
+from rhesis_app.kernel.permissions import Permission
+from rhesis_app.kernel.scope import Scope
+
+_SAID_AT_ONCE = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftTest:
+    """A test that stays with its older version, and why."""
+
+    test_id: UUID
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MovedTests:
+    """How many tests use `version` now and how many could not; at most 50 of those are named."""
+
+    version: int
+    moved: int
+    left: int
+    left_tests: tuple[LeftTest, ...]
+
+
+def use_newest_version(scope: Scope, prompt_id: UUID) -> MovedTests:
+    """Render every live test of the prompt from its newest version, with the values it has; those that lack one stay.
+
+    Raises NotFound, Forbidden, Conflict when the prompt is archived.
+    """
+    with scope.atomic() as session:
+        prompt = scope.get(Prompt, prompt_id)
+        scope.require(Permission.PROMPT_READ, project=prompt.project_id)
+        scope.require(Permission.TEST_WRITE, project=prompt.project_id)
+        if prompt.archived_at is not None:
+            raise Conflict(ARCHIVED)
+        newest = version_of(scope, prompt.id, prompt.version)
+        template = read_template(newest.template)
+        moved, left = 0, []
+        for row in session.scalars(_older(scope, prompt)):
+            values = {name: value for name, value in row.prompt_values.items() if name in template.names}
+            source = PromptSource(version_id=newest.id, values=values)
+            try:
+                content = check_content(replace(content_of(row), prompt=template.render(values), source=source))
+            except Invalid as error:
+                left.append(LeftTest(test_id=row.id, reason=error.detail))
+                continue
+            say_in(row, content)
+            moved += 1
+        session.flush()
+        if moved:
+            scope.record("prompt.use_newest", "prompt", prompt.id, version=newest.version, tests=moved)
+        return MovedTests(version=newest.version, moved=moved, left=len(left), left_tests=tuple(left[:_SAID_AT_ONCE]))
+
+
+def _older(scope: Scope, prompt: Prompt) -> Select[Any]:
+    """The live tests of older versions, locked until the transaction ends, in the order of their ids."""
+    its = and_(PromptVersion.organization_id == Test.organization_id, PromptVersion.id == Test.prompt_version_id)
+    return (
+        scope.select(Test)
+        .join(PromptVersion, its)
+        .where(PromptVersion.prompt_id == prompt.id, PromptVersion.number < prompt.version)
+        .where(Test.archived_at.is_(None))
+        .order_by(Test.id)
+        .limit(MAX_TESTS)
+        .with_for_update(of=Test)
+    )
