@@ -70,7 +70,7 @@ def with_demo(options: UpOptions) -> UpOptions:
 def _beside(port: int) -> tuple[ExtraChild, ExtraChild]:
     """The demonstration's application under test, and the model that judges it."""
     chatbot = (sys.executable, str(site_directory() / CHATBOT), "--port", str(port))
-    model = (sys.executable, str(site_directory() / MODEL), "--port", str(model_port(port)))
+    model = (sys.executable, str(site_directory() / MODEL), "--quiet", "--port", str(model_port(port)))
     return ExtraChild("demo-chatbot", chatbot), ExtraChild("demo-model", model)
 
 

@@ -363,12 +363,14 @@ def main() -> None:
     parser.add_argument("--key", default="", help="the only key that is accepted; none is asked for without it")
     parser.add_argument("--fault", default="", choices=["", *FAULTS])
     parser.add_argument("--slow", type=float, default=5.0, metavar="SECONDS", help="how long “slow” takes")
+    parser.add_argument("--quiet", action="store_true", help="say nothing")
     options = parser.parse_args()
     model = ScriptedModel(
         fault=options.fault, key=options.key, slow_s=options.slow, port=options.port, host=options.host
     )
     with model:
-        print(f"The scripted model answers at {model.url}")
+        if not options.quiet:
+            print(f"The scripted model answers at {model.url}")
         try:
             threading.Event().wait()
         except KeyboardInterrupt:

@@ -58,7 +58,11 @@ def make_run(
     api: HttpApi, url: str, tests: Sequence[tuple[str, str]], *, metric: dict[str, Any], **endpoint: Any
 ) -> str:
     """Start a run of these (prompt, expected) against an endpoint that takes `message` and answers `reply`; its id."""
-    project = {"project_id": api.make("/projects", name="Under test")["id"]}
+    taken = {one["name"] for one in api.get("/projects?limit=200")}
+    name = next(
+        name for name in ("Under test", *(f"Under test {number}" for number in range(2, 99))) if name not in taken
+    )
+    project = {"project_id": api.make("/projects", name=name)["id"]}
     asked = api.make(
         "/endpoints",
         **project,

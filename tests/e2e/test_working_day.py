@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.conftest import Instance, Watched, sign_in
+from tests.e2e.steps import Person as Someone
 from tests.scripted_endpoint import Call, Reply, ScriptedEndpoint, json_reply
 
 SAMPLES = 40
@@ -44,10 +45,8 @@ def test_a_working_day(owned: Instance, watched: Watched, tmp_path: Path) -> Non
     page.goto(f"{owned.url}/login")
     watched.audit("login")
     sign_in(watched, owned)
-    watched.audit("no project yet")
-    page.get_by_label("Name of the application").fill("Birthdays")
-    page.get_by_role("button", name="Create project").click()
-    page.wait_for_url(re.compile("/p/birthdays/"))
+    watched.audit("signed in")
+    Someone(page, owned.url).make_project("Birthdays")
     with ScriptedEndpoint(always_yes, keep_calls=False) as app:
         _connect(watched, owned, app.url)
         _import(watched, owned, samples(tmp_path))

@@ -55,8 +55,11 @@ def test_its_own_end_is_reported_as_it_was(by_kernel: bool) -> None:
 @WAYS
 def test_a_signal_reaches_the_program(by_kernel: bool, tmp_path: Path, eventually: Eventually) -> None:
     ready = tmp_path / "ready"
-    script = f"trap 'exit 5' INT; : > {ready}; while :; do sleep 0.02; done"
-    process = start_leashed(["/bin/sh", "-c", script], leash=Leash(by_kernel=by_kernel))
+    script = (
+        "import pathlib, signal, sys, time; signal.signal(signal.SIGINT, lambda *_: sys.exit(5));"
+        f" pathlib.Path({str(ready)!r}).touch(); time.sleep(60)"
+    )
+    process = start_leashed([sys.executable, "-c", script], leash=Leash(by_kernel=by_kernel))
     assert eventually(ready.exists)
     process.send_signal(signal.SIGINT)
     assert process.wait(10) == 5
