@@ -123,7 +123,20 @@ def _value(name: str, kind: Any, share: float, reason: str, material: Material) 
         return share >= 0.5
     if kind.get("type") == "string":
         return {"reason": reason, "quote": _first_sentence(material.answer)}.get(name, "")
-    return {} if kind.get("type") == "object" else []
+    if kind.get("type") == "array":
+        return _named_groups(kind, material)
+    return {}
+
+
+def _named_groups(kind: Mapping[str, Any], material: Material) -> list[dict[str, Any]]:
+    """Where groups of results are to be named: each by what it shares, resting on the first that is shown of it."""
+    if "number" not in kind.get("items", {}).get("properties", {}):
+        return []
+    shared = {int(name.split()[1].rstrip(",")): text for name, text in material.parts.items() if name.endswith("share")}
+    return [
+        {"number": number, "name": text.partition(",")[0], "why": "They have that in common.", "results": [1]}
+        for number, text in shared.items()
+    ]
 
 
 def _choice(choices: list[Any], share: float) -> Any:

@@ -172,6 +172,7 @@ def _analyses() -> None:
         "analysis",
         sa.Column("run_id", sa.Uuid(), nullable=False),
         sa.Column("job_id", sa.Uuid(), nullable=False),
+        sa.Column("with_model", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("document", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
         _moment("analysed_at"),
         sa.Column("organization_id", sa.Uuid(), nullable=False),

@@ -24,6 +24,7 @@ from rhesis_app.insights.queries.gates import DecisionView, GateFilter, GateView
 from rhesis_app.insights.rules.changes import Change
 from rhesis_app.insights.schemas import (
     AnalysisArguments,
+    AskAnalysisArguments,
     ComparedTestArguments,
     ComparisonArguments,
     GateChangesArguments,
@@ -146,10 +147,11 @@ class RunAnalysis(MethodView):
         return view_analysis(current_scope(), run_id)
 
     @needs(Permission.REPORT_CREATE)
+    @blueprint.arguments(AskAnalysisArguments, required=False)
     @blueprint.answers(202, AnalysisView)
-    def post(self, run_id: UUID) -> Answer:
+    def post(self, arguments: dict[str, Any], run_id: UUID) -> Answer:
         """Have an ended run analysed in the background: traits that failed tests share more often than chance explains."""
-        ask_for_analysis(current_scope(), run_id)
+        ask_for_analysis(current_scope(), run_id, **arguments)
         return Answer(view_analysis(current_scope(), run_id), {"Location": f"/api/v1/test-runs/{run_id}/analysis"})
 
 

@@ -49,11 +49,12 @@ class GateDecision(TenantOwned, Base):
 
 
 class Analysis(TenantOwned, Base):
-    """What the failures of an ended run have in common, as its latest job found it."""
+    """What the failures of an ended run have in common, as its latest job found it; `with_model` asks one to name the groups."""
 
     __tablename__ = "analysis"
     __table_args__ = (belongs_to("run_id", "test_run"), belongs_to("job_id", "job"))
     run_id: Mapped[UUID] = mapped_column(primary_key=True)
     job_id: Mapped[UUID]
+    with_model: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     document: Mapped[Any] = mapped_column(JSONB(none_as_null=True), nullable=True, default=None)
     analysed_at: Mapped[datetime | None]

@@ -29,6 +29,12 @@ class AnalysisArguments(Input):
     wait = fields.Integer(load_default=0, validate=validate.Range(0, MAX_WAIT_S))
 
 
+class AskAnalysisArguments(Input):
+    """Asking for an analysis: `with_model` has the model that judges for the project name each group, in one call."""
+
+    with_model = fields.Boolean(load_default=False)
+
+
 class NewGateArguments(Input):
     """A gate to make. `rule` is an object with a `kind` and that kind's fields."""
 

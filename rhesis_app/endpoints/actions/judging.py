@@ -187,6 +187,14 @@ def choose_judges(
     }
 
 
+def default_judge(scope: Scope, project_id: UUID) -> str | None:
+    """The name of the model that judges where nothing else is chosen: the project's default, else the instance's."""
+    query = scope.select(Model.name).where(
+        Model.project_id == project_id, Model.is_default, Model.archived_at.is_(None)
+    )
+    return scope.session.scalar(query) or (scope.lent_model.name if scope.lent_model else None)
+
+
 def lend_for_trial(scope: Scope, judges: Judges, project_id: UUID, model_id: UUID | None) -> JudgeTools:
     """Tools of the model that would judge now, for somebody who waits. Raises Invalid at `model_id`."""
     if model_id is not None:

@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request, url_for
 
+from rhesis_app.endpoints.actions.judging import default_judge
 from rhesis_app.insights.actions.analyse import ask_for_analysis
 from rhesis_app.insights.queries.analysis import find_analysis
 from rhesis_app.kernel.errors import NotFound
@@ -26,7 +27,12 @@ def show(slug: str, number: int) -> Response:
     project = project_by_slug(scope, slug)
     can_ask = scope.may(Permission.REPORT_CREATE, project=project.id)
     return render_page(
-        "insights/analysis.html", section="runs", project=project, can_ask=can_ask, **_views(project, number)
+        "insights/analysis.html",
+        section="runs",
+        project=project,
+        can_ask=can_ask,
+        judge=default_judge(scope, project.id) if can_ask else None,
+        **_views(project, number),
     )
 
 
@@ -48,7 +54,8 @@ def progress(slug: str, number: int) -> Response:
 def ask(slug: str, number: int) -> Response:
     """Have it analysed."""
     project = project_by_slug(current_scope(), slug)
-    ask_for_analysis(current_scope(), view_run_by_number(current_scope(), project.id, number).id)
+    run = view_run_by_number(current_scope(), project.id, number)
+    ask_for_analysis(current_scope(), run.id, with_model="with_model" in request.form)
     return go_to(url_for("analysis.show", slug=slug, number=number))
 
 

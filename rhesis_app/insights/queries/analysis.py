@@ -11,6 +11,7 @@ from sqlalchemy import and_, func, tuple_
 from rhesis_app.authoring.models import Requirement, TestVersion
 from rhesis_app.insights.models import Analysis
 from rhesis_app.insights.rules.failures import Case, SharedReason, SharedTrait, masked, traits_of
+from rhesis_app.insights.rules.group_names import Example, GroupName
 from rhesis_app.kernel.errors import NotFound
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.scope import Scope
@@ -24,8 +25,26 @@ _WANTED = ("metric", "verdict", "reason", "required", "applicable")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NamedGroups:
+    """What a model called the traits (`group` is a trait's place in the list), with what that cost; its words, not ours.
+
+    `problem` says why there are none.
+    """
+
+    groups: tuple[GroupName, ...]
+    problem: str
+    model: str | None
+    tokens_in: int | None
+    tokens_out: int | None
+    cost: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AnalysisView:
-    """What the failures of a run share. `status` is its job's; the lists are there once it is done."""
+    """What the failures of a run share. `status` is its job's; the lists are there once it is done.
+
+    `named` is there when a model was asked to name the traits.
+    """
 
     run_id: UUID
     job_id: UUID
@@ -38,6 +57,7 @@ class AnalysisView:
     traits: tuple[SharedTrait, ...]
     reasons: tuple[SharedReason, ...]
     errors: tuple[SharedReason, ...]
+    named: NamedGroups | None
 
     @property
     def is_finished(self) -> bool:
@@ -76,6 +96,7 @@ def find_analysis(scope: Scope, run_id: UUID) -> AnalysisView | None:
         traits=tuple(SharedTrait(**_tuples(one)) for one in document["traits"]),
         reasons=tuple(SharedReason(**_tuples(one)) for one in document["reasons"]),
         errors=tuple(SharedReason(**_tuples(one)) for one in document["errors"]),
+        named=_named(document.get("named")),
     )
 
 
@@ -87,6 +108,26 @@ def analysis_is_finished(scope: Scope, run_id: UUID) -> bool:
         .where(Analysis.run_id == run_id, Job.finished_at.is_not(None))
     )
     return scope.session.scalar(query) is not None
+
+
+def read_examples(scope: Scope, result_ids: list[UUID]) -> dict[str, Example]:
+    """These results as a model is shown them, by id."""
+    result, version = EffectiveResult, TestVersion
+    query = (
+        scope.select(result.id, func.left(result.output, _ANSWER).label("output"), version.prompt)
+        .add_columns(evaluations_of_result({name: LISTED[name] for name in _WANTED}).label("evaluations"))
+        .join(version, and_(version.organization_id == result.organization_id, version.id == result.test_version_id))
+        .where(result.id.in_(result_ids))
+    )
+    return {
+        str(row.id): Example(
+            result_id=str(row.id),
+            prompt=row.prompt,
+            output=row.output or "",
+            reasons=tuple(f"{one['metric']}: {one['reason']}" for one in row.evaluations if one["verdict"] == "failed"),
+        )
+        for row in scope.session.execute(query)
+    }
 
 
 def read_cases(scope: Scope, run_id: UUID) -> Iterator[tuple[str, Case]]:
@@ -130,6 +171,12 @@ def _case(row: Any) -> Case:
     ]
     found = {"requirement": row.requirement, "facts": row.facts, "prompt": row.prompt, "output": row.output}
     return Case(result_id=str(row.id), failed=failed, traits=traits_of(found), reasons=tuple(reasons))
+
+
+def _named(kept: dict[str, Any] | None) -> NamedGroups | None:
+    if kept is None:
+        return None
+    return NamedGroups(**{**kept, "groups": tuple(GroupName(**_tuples(one)) for one in kept["groups"])})
 
 
 def _tuples(found: dict[str, Any]) -> dict[str, Any]:

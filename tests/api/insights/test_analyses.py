@@ -4,6 +4,7 @@ from uuid import UUID
 
 import pytest
 
+from examples.scripted_model.server import ScriptedModel
 from rhesis_app.insights.models import Analysis
 from rhesis_app.insights.queries import analysis
 from rhesis_app.projects.queries import ProjectView
@@ -76,3 +77,60 @@ def test_a_viewer_reads_it_and_asks_for_none(alice: Person, bob: Person, charlie
     assert bob.api.get(path(made.id)).status_code == 200
     assert charlie.api.get(path(made.id)).status_code == 404
     assert charlie.api.post(path(made.id)).status_code == 404
+
+
+def connect(alice: Person, project: ProjectView, url: str, name: str = "scripted") -> None:
+    prices = {"input_per_million": "1", "output_per_million": "2"}
+    made = alice.api.post(
+        "/models",
+        {
+            "project_id": str(project.id),
+            "name": "Namer",
+            "wire": "openai",
+            "base_url": url,
+            "model_name": name,
+            "prices": prices,
+        },
+    )
+    assert made.status_code == 201, made.json
+
+
+def test_a_model_names_the_groups_when_it_is_asked_to(alice: Person, project: ProjectView, made: MadeRun) -> None:
+    with ScriptedModel() as model:
+        connect(alice, project, model.url)
+        alice.api.post(path(made.id))
+        do_jobs(alice)
+        assert alice.api.get(path(made.id)).json["named"] is None
+        assert model.calls == [], "nobody asked for it"
+        assert alice.api.post(path(made.id), {"with_model": True}).status_code == 202
+        do_jobs(alice)
+        found = alice.api.get(path(made.id)).json
+        assert len(model.calls) == 1
+    named = found["named"]
+    (one,) = [one for one in named["groups"] if one["group"] == 0]
+    assert one["name"] == "language = de"
+    assert one["result_ids"] == [str(made.result_ids[0])]
+    assert (named["problem"], named["model"]) == ("", "scripted")
+    assert named["tokens_in"] > 0
+    assert float(named["cost"]) > 0
+    assert found["traits"][0]["words"][0] == "language = de", "what is counted stays"
+
+
+@pytest.mark.parametrize("fault", ["down", "nonsense"])
+def test_a_model_that_is_of_no_use_leaves_what_was_counted(
+    alice: Person, project: ProjectView, made: MadeRun, fault: str
+) -> None:
+    with ScriptedModel(fault=fault) as model:
+        connect(alice, project, model.url)
+        alice.api.post(path(made.id), {"with_model": True})
+        do_jobs(alice)
+    found = alice.api.get(path(made.id)).json
+    assert found["status"] == "done"
+    assert found["traits"]
+    assert (found["named"]["groups"], bool(found["named"]["problem"])) == ([], True)
+
+
+def test_without_a_model_it_says_so(alice: Person, made: MadeRun) -> None:
+    alice.api.post(path(made.id), {"with_model": True})
+    do_jobs(alice)
+    assert "No model is connected" in alice.api.get(path(made.id)).json["named"]["problem"]

@@ -4,8 +4,9 @@ import re
 
 import pytest
 
+from examples.scripted_model.server import ScriptedModel
 from rhesis_app.projects.queries import ProjectView
-from tests.api.insights.test_analyses import given
+from tests.api.insights.test_analyses import connect, given
 from tests.background import do_jobs
 from tests.factories import Given, RunPlan, make_run
 from tests.people import Person
@@ -55,3 +56,21 @@ def test_a_run_without_failures_says_so(alice: Person, project: ProjectView) -> 
     alice.web.post(PATH)
     do_jobs(alice)
     assert "0 of 4 tests with a verdict failed." in alice.web.get(PATH).text
+
+
+def test_a_model_is_offered_by_its_name_and_its_words_are_marked(
+    alice: Person, bob: Person, project: ProjectView, made: None
+) -> None:
+    assert 'name="with_model"' not in alice.web.get(PATH).text, "there is none to ask"
+    with ScriptedModel() as model:
+        connect(alice, project, model.url)
+        assert "Look, and let Namer name the groups" in alice.web.get(PATH).text
+        assert 'name="with_model"' not in bob.web.get(PATH).text
+        assert alice.web.post(PATH, {"with_model": "1"}).status_code == 303
+        do_jobs(alice)
+    page = alice.web.get(PATH).text
+    named = page.split('id="h-named"')[1]
+    assert "In a model’s words" in named
+    assert "A model wrote this" in named
+    assert re.search(r'href="[^"]+/results/[^"]+">1</a>', named)
+    assert "Look again and let Namer name the groups" in page
