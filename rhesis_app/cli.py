@@ -1,8 +1,10 @@
 """The `rhesis-app` command: thin, and quick to say `--help`, because what a command needs is imported inside it."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +14,9 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from rhesis_app.infra.runtime import Runtime
+
+
+DATA_HELP = "Data directory [default: $RHESIS_DATA or .rhesis]."
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -24,15 +29,17 @@ def main() -> None:
 @click.option("--demo", is_flag=True, help="Make a demonstration project with finished runs, and print a link to it.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on.")
-@click.option("--data", type=click.Path(path_type=Path), help="Data directory [default: $RHESIS_DATA or .rhesis].")
+@click.option("--data", "data_dir", type=click.Path(path_type=Path), help=DATA_HELP)
 @click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 32), help="Run workers.")
-def up(*, demo: bool, host: str, port: int, data: Path | None, workers: int) -> None:
+@click.option("--backup/--no-backup", default=True, help="Back up before the database is migrated [default: yes].")
+def up(*, demo: bool, backup: bool, **chosen: Any) -> None:
     """Start everything on this machine: servers, migrations, web, workers."""
     from rhesis_app.infra.config import read_environment
-    from rhesis_app.infra.up import UpOptions, run_up
+    from rhesis_app.infra.up import COMMANDS, WITHOUT_BACKUP, UpOptions, run_up
     from rhesis_app.welcome import with_demo, with_first_link
 
-    options = UpOptions(environment=read_environment(), data_dir=data, host=host, port=port, workers=workers)
+    commands = COMMANDS if backup else WITHOUT_BACKUP
+    options = UpOptions(environment=read_environment(), commands=commands, **chosen)
     sys.exit(run_up(with_demo(options) if demo else with_first_link(options)))
 
 
@@ -64,18 +71,57 @@ def sweep(*, once: bool) -> None:
 
 
 @main.command()
-def migrate() -> None:
+@click.option("--backup", is_flag=True, help="Back up first, into the data directory, when there is something to do.")
+def migrate(*, backup: bool) -> None:
     """Bring the database to this version's tables, policies and functions."""
     from alembic.util import CommandError
 
+    from rhesis_app.infra.backup.failures import BackupError
+    from rhesis_app.infra.backup.source import Installation
+    from rhesis_app.infra.backup.take import back_up_before_migration
     from rhesis_app.infra.config import ConfigurationError, read_environment
     from rhesis_app.infra.migrate import database_owner_url
     from rhesis_app.infra.migrate import migrate as upgrade
 
+    environment = read_environment()
     try:
-        upgrade(database_owner_url(read_environment()))
+        url = database_owner_url(environment)
+        if backup:
+            back_up_before_migration(Installation.at(url, environment), click.echo)
+        upgrade(url)
+    except BackupError as problem:
+        advice = (
+            "Nothing was migrated. To go on without a backup: `rhesis-app up --no-backup`, or `rhesis-app migrate`."
+        )
+        raise click.ClickException(f"No backup could be taken. {problem} {advice}") from problem
     except (ConfigurationError, CommandError) as problem:
         raise click.ClickException(str(problem)) from problem
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--data", type=click.Path(path_type=Path), help=DATA_HELP)
+@click.option("--without-keys", is_flag=True, help="Leave out the keys that open stored credentials.")
+def backup(file: Path, *, data: Path | None, without_keys: bool) -> None:
+    """Write database and keys to FILE, also while an instance runs."""
+    from rhesis_app.infra.backup.source import reachable
+    from rhesis_app.infra.backup.take import summary, take_backup
+
+    with _told(), reachable(_environment(data)) as installation:
+        click.echo(summary(take_backup(installation, file.absolute(), keys=not without_keys), file))
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.option("--data", type=click.Path(path_type=Path), help=DATA_HELP)
+@click.option("--replace", is_flag=True, help="Replace what the database holds, after backing that up.")
+def restore(file: Path, *, data: Path | None, replace: bool) -> None:
+    """Bring back database and keys from FILE, while no instance runs."""
+    from rhesis_app.infra.backup.restore import restore_backup
+    from rhesis_app.infra.backup.source import resting
+
+    with _told(), resting(_environment(data)) as installation:
+        restore_backup(installation, file, replace=replace, say=click.echo)
 
 
 @main.command()
@@ -211,6 +257,26 @@ def check_plugin_command(name: str) -> None:
         raise click.ClickException(str(problem)) from problem
     offers = ", ".join((*kept.evaluators, *kept.exporters, *kept.importers))
     click.echo(f"{name} keeps every promise, tried {kept.trials} times: {offers or 'it offers nothing'}")
+
+
+def _environment(data: Path | None) -> dict[str, str]:
+    """The environment, with the data directory that a command names."""
+    from rhesis_app.infra.config import read_environment
+
+    return read_environment() | ({"RHESIS_DATA": str(data)} if data else {})
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What keeps a backup from being taken or restored is said in a line."""
+    from rhesis_app.infra.backup.failures import BackupError
+    from rhesis_app.infra.config import ConfigurationError
+    from rhesis_app.infra.embedded.failures import EmbeddedError
+
+    try:
+        yield
+    except (BackupError, ConfigurationError, EmbeddedError) as problem:
+        raise click.ClickException(str(problem)) from problem
 
 
 def _host(*, running: bool = False) -> "Runtime":

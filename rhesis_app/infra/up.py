@@ -42,12 +42,13 @@ def _say(line: str) -> None:
 class Commands:
     """What `up` runs. gunicorn finds configuration and app in the package: a wheel has no checkout beside it."""
 
-    migrate: tuple[str, ...] = (*_CLI, "migrate")
+    migrate: tuple[str, ...] = (*_CLI, "migrate", "--backup")
     web: tuple[str, ...] = (*_GUNICORN, "-c", "python:rhesis_app.infra.gunicorn_conf", "rhesis_app.app:create_app()")
     worker: tuple[str, ...] = (*_CLI, "worker", "--queue")
 
 
 COMMANDS = Commands()
+WITHOUT_BACKUP = Commands(migrate=(*_CLI, "migrate"))
 
 
 @dataclass(frozen=True)

