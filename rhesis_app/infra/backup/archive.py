@@ -114,12 +114,15 @@ def _name(draft: Path, target: Path) -> None:
 def open_archive(source: Path) -> Iterator["Archive"]:
     """A backup to read; BackupError when it cannot be one."""
     try:
-        with tarfile.open(source, mode="r:") as tar:
-            yield Archive(tar)
-    except (tarfile.TarError, EOFError) as problem:
-        raise _damaged("it is cut off or no backup at all") from problem
+        file = source.open("rb")
     except OSError as problem:
-        raise BackupError(f"{source} cannot be read: {problem.strerror or problem}.") from problem
+        raise BackupError(f"{source} cannot be read: {problem.strerror}.") from problem
+    with file:
+        try:
+            with tarfile.open(fileobj=file, mode="r:") as tar:
+                yield Archive(tar)
+        except (tarfile.TarError, EOFError) as problem:
+            raise _damaged("it is cut off, or no backup at all") from problem
 
 
 class Archive:
