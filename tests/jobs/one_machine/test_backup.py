@@ -35,12 +35,14 @@ ITEMS = 120
 SHAPE = """
 SELECT 'column', table_name || '.' || column_name, data_type || is_nullable || coalesce(column_default, '') FROM information_schema.columns
  WHERE table_schema = 'public'
-UNION ALL SELECT 'constraint', conrelid::regclass || '.' || conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+UNION ALL SELECT 'constraint', conrelid::regclass || '.' || conname, pg_get_constraintdef(oid) FROM pg_constraint
+ WHERE connamespace = 'public'::regnamespace
 UNION ALL SELECT 'index', indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'
 UNION ALL SELECT 'policy', tablename || '.' || policyname, concat(permissive, roles, cmd, qual, with_check) FROM pg_policies
 UNION ALL SELECT 'table', relname, concat(relkind, relrowsecurity, relforcerowsecurity, reloptions, pg_get_userbyid(relowner), relacl) FROM pg_class
  WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v')
-UNION ALL SELECT 'grant', attrelid::regclass || '.' || attname, attacl::text FROM pg_attribute WHERE attacl IS NOT NULL AND attrelid::regclass::text !~ '^pg_'
+UNION ALL SELECT 'grant', attrelid::regclass || '.' || attname, attacl::text FROM pg_attribute
+ WHERE attacl IS NOT NULL AND attrelid::regclass::text !~ '^pg_'
 UNION ALL SELECT 'function', oid::regprocedure::text, concat(pg_get_functiondef(oid), pg_get_userbyid(proowner), proacl) FROM pg_proc
  WHERE pronamespace = 'public'::regnamespace
 ORDER BY 1, 2, 3
@@ -180,7 +182,7 @@ def test_a_database_of_somebody_is_not_replaced_unasked_and_kept_when_it_is(
     restore_backup(place, taken, replace=False, say=said.append)
     other.ask("UPDATE project SET name = 'Changed since'")
     other.ask("CREATE TABLE of_a_later_version AS SELECT 1 AS n")
-    with pytest.raises(BackupError, match="is not empty.*--replace"):
+    with pytest.raises(BackupError, match=r"is not empty.*--replace"):
         restore_backup(place, taken, replace=False, say=said.append)
     assert other.one("SELECT DISTINCT name FROM project") == "Changed since"
 
@@ -200,7 +202,7 @@ def test_a_dump_with_rows_missing_changes_nothing(taken: Path, elsewhere: Embedd
         parts, manifest = archive.unpack(tmp_path / "parts"), archive.manifest
     short = tmp_path / "short.tar"
     write_archive(short, replace(manifest, rows={**manifest.rows, "test": manifest.rows["test"] + 1}), parts)
-    with pytest.raises(BackupError, match="is as it was: .*rows are missing in test"):
+    with pytest.raises(BackupError, match=r"is as it was: .*rows are missing in test"):
         restore_backup(installation(elsewhere), short, replace=False, say=print)
     assert Behind(elsewhere).one("SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace") == 0
 
