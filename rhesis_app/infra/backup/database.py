@@ -133,6 +133,6 @@ def words_after(rows: Mapping[str, int], owned: Sequence[str]) -> str:
         for table, count in rows.items()
     )
     return (
-        f"SET search_path = public, pg_catalog;\nSET row_security = on;\n{policies}DO $$ BEGIN\n{counts}END $$;\nCOMMIT;\n"
-        "SET client_min_messages = error;\nANALYZE;\n"
+        f"SET search_path = public, pg_catalog;\nSET row_security = on;\n{policies}DO $$ BEGIN\n{counts}END $$;\n"
+        "SET client_min_messages = error;\nANALYZE;\nCOMMIT;\n"
     )

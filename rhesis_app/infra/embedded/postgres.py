@@ -271,13 +271,12 @@ def _role(name: str, attributes: str) -> str:
 
 
 def _recipe(place: Place, made_by: str, major: int) -> str:
-    cluster, reach = place.root / "postgres", f"-h {place.sockets} -U {OWNER}"
+    cluster = place.root / "postgres"
     return (
         f"The database in {cluster} was made by PostgreSQL {made_by}; the programs here are PostgreSQL {major}.\n"
         "To bring it along:\n"
-        f"  1. start with the old programs: RHESIS_PG_BINDIR=<where {made_by} is> rhesis-app up --data {place.root}\n"
-        f"  2. in another terminal: pg_dump {reach} -Fc -f rhesis.dump {DATABASE}; then stop the first\n"
-        f"  3. set the old database aside: mv {cluster} {cluster}.{made_by}\n"
-        "  4. start rhesis-app up as usual, and in another terminal:\n"
-        f"     pg_restore {reach} --clean --if-exists -d {DATABASE} rhesis.dump"
+        f"  1. with the old programs: RHESIS_PG_BINDIR=<where {made_by} is> rhesis-app backup rhesis.tar --data {place.root}\n"
+        f"  2. set the old database aside: mv {cluster} {cluster}.{made_by}\n"
+        f"  3. rhesis-app restore rhesis.tar --data {place.root}\n"
+        "  4. start rhesis-app up as usual"
     )

@@ -110,7 +110,7 @@ def test_only_what_is_missing_is_started(tmp_path: Path) -> None:
 def test_a_cluster_of_another_version_stops_with_the_recipe(tmp_path: Path) -> None:
     (tmp_path / "postgres").mkdir()
     (tmp_path / "postgres" / "PG_VERSION").write_text("14\n")
-    with pytest.raises(EmbeddedError, match=r"(?s)made by PostgreSQL 14.*pg_dump.*pg_restore"):
+    with pytest.raises(EmbeddedError, match=r"(?s)made by PostgreSQL 14.*rhesis-app backup.*rhesis-app restore"):
         EmbeddedServers(tmp_path, fast=True).start(valkey=False)
 
 
