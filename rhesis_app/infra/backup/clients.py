@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
@@ -52,26 +53,24 @@ class Clients:
         writer = ("psql", "--no-psqlrc", "--quiet", "--no-password", "--set=ON_ERROR_STOP=1", self._address)
         with tempfile.TemporaryFile() as said:
             psql = self._start(*writer, stdin=subprocess.PIPE, stderr=said)
-            with psql:
+            complete = False
+            # one that has ended because of an error no longer listens, and says itself why
+            with suppress(BrokenPipeError), psql:
                 complete = self._feed(psql, before, reader, after)
             if psql.returncode != 0 or not complete:
                 raise BackupError(f"The database could not be restored and is as it was: {_complaint(said)}")
 
     def _feed(self, psql: "subprocess.Popen[bytes]", before: str, reader: tuple[str, ...], after: str) -> bool:
-        """False when the words did not arrive, which psql then says itself, or the dump could not be read to its end."""
+        """False when the dump could not be read to its end."""
         assert psql.stdin is not None
-        try:
-            psql.stdin.write(before.encode())
-            psql.stdin.flush()
-            with self._start(*reader, stdout=subprocess.PIPE) as restore:
-                assert restore.stdout is not None
-                pour(restore.stdout, psql.stdin)
-            if restore.returncode != 0:
-                return False
-            psql.stdin.write(after.encode())
-            psql.stdin.flush()
-        except BrokenPipeError:
+        psql.stdin.write(before.encode())
+        psql.stdin.flush()
+        with self._start(*reader, stdout=subprocess.PIPE) as restore:
+            assert restore.stdout is not None
+            pour(restore.stdout, psql.stdin)
+        if restore.returncode != 0:
             return False
+        psql.stdin.write(after.encode())
         return True
 
     @property
@@ -83,8 +82,7 @@ class Clients:
     @property
     def _environment(self) -> dict[str, str]:
         password = make_url(self.url).password
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-        return {**kept, "LC_ALL": "C", **({"PGPASSWORD": str(password)} if password else {})}
+        return {**os.environ, "LC_ALL": "C", **({"PGPASSWORD": str(password)} if password else {})}
 
     def _run(self, program: str, *options: str) -> str:
         with tempfile.TemporaryFile() as said:
@@ -147,8 +145,11 @@ def _major(folder: Path) -> int | None:
 
 
 def _complaint(said: IO[bytes]) -> str:
-    """The first error of what a program said; the lines around it may quote rows."""
+    """The first error of what a program said, with its hint; other lines may quote rows."""
     said.seek(0)
     lines = said.read().decode("utf-8", "replace").splitlines()
     errors = [line for line in lines if "error:" in line.lower()] or lines[-1:]
-    return errors[0][:_LONGEST_COMPLAINT] if errors else "the dump cannot be read to its end."
+    hints = [line for line in lines if line.startswith("HINT:")]
+    if not errors:
+        return "the dump cannot be read to its end."
+    return " ".join(line[:_LONGEST_COMPLAINT] for line in (*errors[:1], *hints[:1]))

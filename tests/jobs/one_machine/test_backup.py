@@ -239,6 +239,17 @@ def test_an_owner_of_another_name_sees_everything_and_the_application_only_its_o
         assert connection.scalar(text("SELECT count(*) FROM test")) == 0
 
 
+def test_an_owner_who_may_not_make_the_role_is_told_what_an_administrator_does(
+    taken: Path, elsewhere: EmbeddedServers
+) -> None:
+    maintenance = Behind(elsewhere, "postgres")
+    maintenance.ask("CREATE ROLE stranger LOGIN NOSUPERUSER NOCREATEROLE")
+    maintenance.ask("CREATE DATABASE hosted OWNER stranger")
+    url = elsewhere.postgres.url("stranger", "hosted")
+    with pytest.raises(BackupError, match=r"is as it was: .*HINT: .*GRANT rhesis_app TO stranger"):
+        restore_backup(replace(installation(elsewhere), url=url), taken, replace=False, say=print)
+
+
 def test_nobody_restores_below_a_running_instance(taken: Path, servers: EmbeddedServers, tmp_path: Path) -> None:
     with (
         pytest.raises(DirectoryInUseError, match=f"in use by process {os.getpid()}"),
