@@ -90,6 +90,11 @@ def read_environment(directory: Path | None = None) -> dict[str, str]:
     return {name: value for name, value in merged.items() if value != ""}
 
 
+def environment_of_programs(**added: str) -> dict[str, str]:
+    """The process's whole environment with `added` over it, for another house's program that has settings of its own there."""
+    return {**os.environ, **added}
+
+
 def settings_from(environment: Mapping[str, str]) -> Settings:
     """Make Settings, loudly: a missing or malformed value raises ConfigurationError with the name and what to do."""
     read = _Reader(environment)

@@ -1,6 +1,5 @@
 """PostgreSQL's own programs that write and read dumps: found, started, and their failures told."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -14,6 +13,7 @@ from typing import IO, Any, Final
 from sqlalchemy.engine import make_url
 
 from rhesis_app.infra.backup.failures import BackupError
+from rhesis_app.infra.config import environment_of_programs
 from rhesis_app.infra.embedded.postgres import binary_folders
 
 _PROGRAMS: Final = ("pg_dump", "pg_restore", "psql")
@@ -82,7 +82,7 @@ class Clients:
     @property
     def _environment(self) -> dict[str, str]:
         password = make_url(self.url).password
-        return {**os.environ, "LC_ALL": "C", **({"PGPASSWORD": str(password)} if password else {})}
+        return environment_of_programs(LC_ALL="C", **({"PGPASSWORD": str(password)} if password else {}))
 
     def _run(self, program: str, *options: str) -> str:
         with tempfile.TemporaryFile() as said:
