@@ -117,11 +117,13 @@ def backup(file: Path, *, data: Path | None, without_keys: bool) -> None:
 @click.option("--replace", is_flag=True, help="Replace what the database holds, after backing that up.")
 def restore(file: Path, *, data: Path | None, replace: bool) -> None:
     """Bring back database and keys from FILE, while no instance runs."""
-    from rhesis_app.infra.backup.restore import restore_backup
+    from rhesis_app.infra.backup.restore import check_file, restore_backup
     from rhesis_app.infra.backup.source import resting
 
-    with _told(), resting(_environment(data)) as installation:
-        restore_backup(installation, file, replace=replace, say=click.echo)
+    with _told():
+        check_file(file)
+        with resting(_environment(data)) as installation:
+            restore_backup(installation, file, replace=replace, say=click.echo)
 
 
 @main.command()
@@ -268,11 +270,14 @@ def _environment(data: Path | None) -> dict[str, str]:
 
 @contextmanager
 def _told() -> Iterator[None]:
-    """What keeps a backup from being taken or restored is said in a line."""
+    """What keeps a backup from being taken or restored is said in a line; told to stop, a command clears up first."""
+    import signal
+
     from rhesis_app.infra.backup.failures import BackupError
     from rhesis_app.infra.config import ConfigurationError
     from rhesis_app.infra.embedded.failures import EmbeddedError
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         yield
     except (BackupError, ConfigurationError, EmbeddedError) as problem:

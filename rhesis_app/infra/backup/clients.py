@@ -87,7 +87,12 @@ class Clients:
     def _run(self, program: str, *options: str) -> str:
         with tempfile.TemporaryFile() as said:
             process = self._start(program, *options, stdout=subprocess.PIPE, stderr=said)
-            answer = process.communicate()[0]
+            try:
+                answer = process.communicate()[0]
+            except BaseException:
+                process.kill()  # told to stop, we do not leave it dumping into a file that is gone
+                process.wait()
+                raise
             if process.returncode != 0:
                 raise BackupError(f"{program} failed: {_complaint(said)}")
         return answer.decode("utf-8", "replace")

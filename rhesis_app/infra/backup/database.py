@@ -12,6 +12,7 @@ from rhesis_app.infra.backup.failures import BackupError
 from rhesis_app.infra.migrate import alembic_config
 
 APPLICATION: Final = "rhesis-app"  # as infra.db names its connections
+_NAMED: Final = 3
 
 _OURS = (
     "c.relnamespace = 'public'::regnamespace AND NOT EXISTS"
@@ -53,8 +54,9 @@ def read_contents(connection: Connection) -> Contents:
     """Count every table in the connection's transaction, which is repeatable; BackupError when rows are hidden from it."""
     hidden = list(connection.scalars(_PARTLY_SEEN))
     if hidden:
+        more = f" and {len(hidden) - _NAMED} more tables" if len(hidden) > _NAMED else ""
         raise BackupError(
-            f"This login does not see every row of: {', '.join(hidden)}; its backup would leave some out. "
+            f"This login does not see every row of {', '.join(hidden[:_NAMED])}{more}; its backup would leave some out. "
             "Name the tables' owner in RHESIS_DATABASE_OWNER_URL."
         )
     tables = list(connection.scalars(_TABLES))

@@ -64,6 +64,12 @@ def restore_backup(installation: Installation, source: Path, *, replace: bool, s
     _bring_up_to_date(installation, archive.manifest, say)
 
 
+def check_file(source: Path) -> None:
+    """Refuse what is no backup, or a newer version's, before anything is started for it."""
+    with open_archive(source) as archive:
+        check_version(archive.manifest)
+
+
 def check_version(manifest: Manifest) -> None:
     """Refuse tables that this version knows nothing of."""
     if manifest.revision not in known_revisions():

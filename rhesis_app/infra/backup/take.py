@@ -113,4 +113,4 @@ def summary(manifest: Manifest, target: Path) -> str:
     what = f"{target}: {rows:,} rows in {len(manifest.rows)} tables"
     if manifest.holds_keys:
         return f"{what}, and the keys that open stored credentials. Keep it where nobody else can read it."
-    return f"{what}, without keys. Stored credentials open only with SECRET_KEY and RHESIS_ENCRYPTION_KEYS as they are now: keep those too."
+    return f"{what}, without keys. Keep those apart (secrets.json, or what the environment names): stored credentials open with them alone."

@@ -150,7 +150,9 @@ def test_a_login_from_which_rows_are_hidden_takes_no_backup(
     servers: EmbeddedServers, world: World, tmp_path: Path
 ) -> None:
     weak = replace(installation(servers), url=servers.addresses.database_url)
-    with pytest.raises(BackupError, match=r"does not see every row of: .*test_result.*RHESIS_DATABASE_OWNER_URL"):
+    with pytest.raises(
+        BackupError, match=r"does not see every row of analysis, .* and \d+ more tables.*RHESIS_DATABASE_OWNER_URL"
+    ):
         take_backup(weak, tmp_path / "kept.tar")
     assert list(tmp_path.glob("*kept*")) == []
 
@@ -168,7 +170,7 @@ def test_an_owner_whose_policy_hides_rows_takes_no_backup(
     behind = Behind(servers)
     behind.ask(hide)
     try:
-        with pytest.raises(BackupError, match="does not see every row of: project;"):
+        with pytest.raises(BackupError, match="does not see every row of project;"):
             take_backup(installation(servers), tmp_path / "kept.tar")
     finally:
         behind.ask(show)
@@ -285,6 +287,33 @@ def test_keys_come_along_unless_they_are_left_out(servers: EmbeddedServers, worl
     aside = list(second.glob("secrets.json.before-*"))
     assert len(aside) == 1
     assert made[second].secret_key in aside[0].read_text()
+
+
+def test_a_command_that_is_told_to_stop_leaves_nothing_behind(
+    servers: EmbeddedServers, world: World, tmp_path: Path
+) -> None:
+    slow = tmp_path / "bin"
+    slow.mkdir()
+    for name in ("pg_dump", "pg_restore", "psql"):
+        (slow / name).write_text(
+            '#!/bin/sh\n[ "$1" = -V ] && echo "pg_dump (PostgreSQL) 99.0" && exit\nexec sleep 60\n'
+        )
+        (slow / name).chmod(0o755)
+    environment = {
+        **os.environ,
+        "DATABASE_URL": servers.addresses.database_owner_url,
+        "RHESIS_PG_BINDIR": str(slow),
+        "RHESIS_DATA": str(tmp_path / "data"),
+    }
+    asked = [sys.executable, "-m", "rhesis_app.cli", "backup", str(tmp_path / "kept.tar")]
+    process = subprocess.Popen(asked, env=environment)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    until(lambda: any(Path(f"/proc/{pid}/comm").read_text() == "sleep\n" for pid in children.read_text().split()))
+    dumping = children.read_text().split()
+    process.terminate()
+    assert process.wait(20) == 143
+    assert not any(Path(f"/proc/{pid}").exists() for pid in dumping)
+    assert [path.name for path in tmp_path.iterdir()] == ["bin"]
 
 
 def test_the_last_few_automatic_backups_stay(servers: EmbeddedServers, world: World, tmp_path: Path) -> None:
