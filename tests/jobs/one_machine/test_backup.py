@@ -87,10 +87,10 @@ def elsewhere(tmp_path: Path) -> Iterator[EmbeddedServers]:
 
 @pytest.fixture
 def world(alice: Person, charlie: Person) -> Iterator[World]:
-    """Two organizations with rows, and an endpoint that answers `yes` where a prompt ends in 7."""
+    """Two organizations with rows, and an unhurried endpoint that answers `yes` where a prompt ends in 7."""
 
     def script(call: Any) -> object:
-        return json_reply({"reply": "yes" if call.json["message"].endswith("7") else "no"}, delay_s=0.03)
+        return json_reply({"reply": "yes" if call.json["message"].endswith("7") else "no"}, delay_s=0.15)
 
     with ScriptedEndpoint(script, keep_calls=False) as server:  # type: ignore[arg-type]
         make_world(charlie, server.url, [("Another's question", "no")])
@@ -287,6 +287,37 @@ def test_keys_come_along_unless_they_are_left_out(servers: EmbeddedServers, worl
     aside = list(second.glob("secrets.json.before-*"))
     assert len(aside) == 1
     assert made[second].secret_key in aside[0].read_text()
+
+
+def command(data: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    """`rhesis-app` on a data directory, as on a machine without settings."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("RHESIS_", "DATABASE_"))}
+    asked = [sys.executable, "-m", "rhesis_app.cli", *words, "--data", str(data)]
+    return subprocess.run(asked, env=kept, cwd=data.parent, capture_output=True, text=True, check=False)
+
+
+def test_the_commands_work_beside_a_running_instance_and_on_one_that_rests(
+    servers: EmbeddedServers, world: World, tmp_path: Path
+) -> None:
+    running, rested, new = tmp_path / "running.tar", tmp_path / "rested.tar", tmp_path / "new"
+    taken = command(servers.place.root, "backup", str(running))
+    assert taken.returncode == 0, taken.stderr
+    restored = command(new, "restore", str(running))
+    assert restored.returncode == 0, restored.stderr
+    assert (new / "postgres").is_dir()
+    assert command(new, "backup", str(rested)).returncode == 0
+    manifests = []
+    for backup in (running, rested):
+        with open_archive(backup) as archive:
+            manifests.append(archive.manifest)
+    assert manifests[0].rows == manifests[1].rows
+
+    assert f"in use by process {os.getpid()}" in command(servers.place.root, "restore", str(running)).stderr
+    assert "is not empty" in command(new, "restore", str(running)).stderr
+    assert "exists already" in command(new, "backup", str(running)).stderr
+    nothing = command(tmp_path / "typo", "restore", str(Path(__file__)))
+    assert "cut off, or no backup at all" in nothing.stderr
+    assert not (tmp_path / "typo").exists()
 
 
 def test_a_command_that_is_told_to_stop_leaves_nothing_behind(
