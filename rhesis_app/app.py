@@ -72,12 +72,14 @@ from rhesis_app.reports import api as reports_api
 from rhesis_app.reports import jobs as reports_jobs
 from rhesis_app.reports import pages as reports_pages
 from rhesis_app.reports.actions.announce import announce_run
-from rhesis_app.runs import api as runs_api
 from rhesis_app.runs import jobs as runs_jobs
 from rhesis_app.runs.actions.tell import ask_to_tell_plugins
 from rhesis_app.runs.pages import again as reruns_pages
+from rhesis_app.runs.api import runs as runs_api
+from rhesis_app.runs.api import schedules as schedules_api
 from rhesis_app.runs.pages import results as results_pages
 from rhesis_app.runs.pages import runs as runs_pages
+from rhesis_app.runs.pages import schedules as schedules_pages
 from rhesis_app.tenancy.actions.audit import write_audit
 from rhesis_app.tenancy.api import invitations as invitations_api
 from rhesis_app.tenancy.api import members as members_api
@@ -121,6 +123,7 @@ PAGES: tuple[ModuleType, ...] = (
     runs_pages,
     reruns_pages,
     results_pages,
+    schedules_pages,
     compare_pages,
     gates_pages,
     analysis_pages,
@@ -150,6 +153,7 @@ APIS: tuple[ModuleType, ...] = (
     test_sets_api,
     imports_api,
     runs_api,
+    schedules_api,
     insights_api,
     reports_api,
     jobs_api,

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from rhesis_app.kernel.actor import Actor
 from rhesis_app.kernel.jobs import JobSpec
 from rhesis_app.kernel.ports import Fate
+from rhesis_app.kernel.registry import Registry
 from rhesis_app.kernel.scope import Scope
 
 
@@ -16,6 +17,10 @@ class Host(Protocol):
     @property
     def jobs(self) -> Mapping[str, JobSpec]:
         """The kinds of background work this version knows, by name."""
+
+    @property
+    def registry(self) -> Registry:
+        """The plugins that this process has loaded."""
 
     @property
     def place(self) -> str:

@@ -5,11 +5,21 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, UniqueConstraint, func, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, UniqueConstraint, Uuid, func, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from rhesis_app.infra.orm import Base, Identified, Json, Stamped, TenantOwned, View, addressable, belongs_to
+from rhesis_app.infra.orm import (
+    Archivable,
+    Base,
+    Identified,
+    Json,
+    Stamped,
+    TenantOwned,
+    View,
+    addressable,
+    belongs_to,
+)
 
 
 class TestRun(Identified, Stamped, TenantOwned, Base):
@@ -28,8 +38,14 @@ class TestRun(Identified, Stamped, TenantOwned, Base):
         belongs_to("test_set_version_id", "test_set_version"),
         belongs_to("endpoint_id", "endpoint"),
         belongs_to("parent_run_id", "test_run"),
+        belongs_to("schedule_id", "schedule"),
         Index("ix_test_run_open", "id", postgresql_where=text("finished_at IS NULL")),
         Index("ix_test_run_test_set_id", "organization_id", "test_set_id", "number"),
+        Index(
+            "ix_test_run_schedule_id",
+            *("organization_id", "schedule_id", "number"),
+            postgresql_where=text("schedule_id IS NOT NULL"),
+        ),
         CheckConstraint("kind IN ('run', 'rerun', 'rescore', 'retry')", name="kind"),
         CheckConstraint(
             "status IN ('queued', 'running', 'completed', 'partial', 'errored', 'cancelled')", name="status"
@@ -62,6 +78,7 @@ class TestRun(Identified, Stamped, TenantOwned, Base):
     idempotency_key: Mapped[str | None]
     idempotency_body: Mapped[str | None]
     started_by: Mapped[UUID | None] = mapped_column(ForeignKey("app_user.id", ondelete="SET NULL"))
+    schedule_id: Mapped[UUID | None]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     deadline_at: Mapped[datetime]
@@ -82,6 +99,41 @@ class RescoreOrder(Identified, TenantOwned, Base):
     idempotency_key: Mapped[str | None]
     idempotency_body: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Schedule(Identified, Stamped, Archivable, TenantOwned, Base):
+    """A run that is started again and again: `next_at` is there exactly while it is live and not paused.
+
+    `last_error` is why the latest fire started nothing; empty once a fire has started a run.
+    """
+
+    __tablename__ = "schedule"
+    __table_args__ = (
+        addressable(),
+        belongs_to("project_id", "project"),
+        belongs_to("test_set_id", "test_set"),
+        belongs_to("endpoint_id", "endpoint"),
+        CheckConstraint("(next_at IS NOT NULL) = (NOT is_paused AND archived_at IS NULL)", name="next_at"),
+        Index(
+            "uq_schedule_live_name",
+            *("organization_id", "project_id", "name"),
+            unique=True,
+            postgresql_where=text("archived_at IS NULL"),
+        ),
+        Index("ix_schedule_due", "next_at", postgresql_where=text("next_at IS NOT NULL")),
+    )
+    project_id: Mapped[UUID]
+    name: Mapped[str]
+    cron: Mapped[str]
+    time_zone: Mapped[str]
+    test_set_id: Mapped[UUID]
+    endpoint_id: Mapped[UUID]
+    metric_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid()), default=list, server_default=text("'{}'"))
+    is_paused: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    next_at: Mapped[datetime | None]
+    last_fired_at: Mapped[datetime | None]
+    last_error: Mapped[str] = mapped_column(default="", server_default="")
+    created_by: Mapped[UUID | None] = mapped_column(ForeignKey("app_user.id", ondelete="SET NULL"))
 
 
 class RunMetric(TenantOwned, Base):

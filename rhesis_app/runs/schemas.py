@@ -4,10 +4,12 @@ from marshmallow import EXCLUDE, fields, validate
 
 from rhesis_app.runs.actions.again import ONLY
 from rhesis_app.runs.actions.again_many import MOST_RUNS
+from rhesis_app.authoring.rules.names import MAX_NAME
 from rhesis_app.runs.actions.review import MAX_COMMENT, VERDICTS
 from rhesis_app.runs.queries.breakdown import OUTCOMES
 from rhesis_app.runs.queries.checks import MAX_TRIALS
 from rhesis_app.runs.rules import RunStatus
+from rhesis_app.runs.rules.schedules import MAX_CRON
 from rhesis_app.web.openapi import Input, ListArguments
 from rhesis_app.web.waiting import MAX_WAIT_S
 
@@ -68,6 +70,7 @@ class RunListArguments(ListArguments):
     test_set_id = fields.UUID(load_default=None)
     endpoint_id = fields.UUID(load_default=None)
     parent_run_id = fields.UUID(load_default=None)
+    schedule_id = fields.UUID(load_default=None)
 
 
 class RunArguments(Input):
@@ -91,3 +94,44 @@ class NewReviewArguments(Input):
     verdict = fields.String(required=True, validate=validate.OneOf(VERDICTS))
     evaluation_id = fields.UUID(load_default=None, allow_none=True)
     comment = fields.String(load_default="", validate=validate.Length(max=MAX_COMMENT))
+
+
+class NewScheduleArguments(Input):
+    """A schedule to make: five cron fields read by the clocks of an IANA time zone. Without a name it is called after its parts."""
+
+    test_set_id = fields.UUID(required=True)
+    endpoint_id = fields.UUID(required=True)
+    metric_ids = fields.List(fields.UUID(), load_default=list, validate=validate.Length(max=50))
+    cron = fields.String(required=True, validate=validate.Length(max=MAX_CRON), metadata={"example": "0 6 * * 1-5"})
+    time_zone = fields.String(
+        required=True, validate=validate.Length(max=MAX_NAME), metadata={"example": "Europe/Berlin"}
+    )
+    name = fields.String(load_default="", validate=validate.Length(max=MAX_NAME))
+
+
+class ScheduleChangesArguments(Input):
+    """Only the fields that change."""
+
+    test_set_id = fields.UUID()
+    endpoint_id = fields.UUID()
+    metric_ids = fields.List(fields.UUID(), validate=validate.Length(max=50))
+    cron = fields.String(validate=validate.Length(max=MAX_CRON))
+    time_zone = fields.String(validate=validate.Length(max=MAX_NAME))
+    name = fields.String(validate=validate.Length(1, MAX_NAME))
+
+
+class ScheduleListArguments(ListArguments):
+    """A page of schedules."""
+
+    project_id = fields.UUID(load_default=None)
+    test_set_id = fields.UUID(load_default=None)
+    archived = fields.Boolean(load_default=False)
+
+
+class FirePreviewArguments(Input):
+    """An expression and a zone to try."""
+
+    cron = fields.String(required=True, validate=validate.Length(max=MAX_CRON), metadata={"example": "0 6 * * 1-5"})
+    time_zone = fields.String(
+        required=True, validate=validate.Length(max=MAX_NAME), metadata={"example": "Europe/Berlin"}
+    )

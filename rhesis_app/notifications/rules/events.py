@@ -14,6 +14,7 @@ class EventKind(StrEnum):
     RUN_FINISHED = "run.finished"
     GATE_FAILED = "gate.failed"
     REPORT_READY = "report.ready"
+    SCHEDULE_FAILED = "schedule.failed"
 
 
 # What somebody asked to be sent, or must be: no preference switches it off.
@@ -21,9 +22,10 @@ INVITED: Final = "invitation.sent"
 RESET: Final = "password.reset"
 
 EVENT_WORDS: Final = {
-    EventKind.RUN_FINISHED: "A run that you started has ended",
-    EventKind.GATE_FAILED: "A gate failed on a run that you started",
+    EventKind.RUN_FINISHED: "A run that you started or scheduled has ended",
+    EventKind.GATE_FAILED: "A gate failed on a run that you started or scheduled",
     EventKind.REPORT_READY: "A report that you asked for is ready",
+    EventKind.SCHEDULE_FAILED: "A schedule of yours could not start its run",
 }
 
 

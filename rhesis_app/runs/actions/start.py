@@ -56,6 +56,7 @@ class NewRun:
     endpoint_id: UUID
     metric_ids: tuple[UUID, ...] = ()
     idempotency_key: str | None = None
+    schedule_id: UUID | None = None
 
     @property
     def body(self) -> str:
@@ -120,6 +121,7 @@ def _accept(scope: Scope, registry: Registry, new: NewRun, test_set: TestSet) ->
             idempotency_key=new.idempotency_key,
             idempotency_body=new.body if new.idempotency_key else None,
             started_by=scope.actor.user_id,
+            schedule_id=new.schedule_id,
             deadline_at=func.now() + literal(DEADLINE, Interval),
         )
         session.add(row)

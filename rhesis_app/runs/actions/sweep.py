@@ -1,4 +1,7 @@
-"""The sweeper: leases that ran out, runs nobody drives, runs that are done, jobs nobody does. It never talks to an endpoint."""
+"""The sweeper: leases that ran out, runs nobody drives or that are done, jobs nobody does, schedules that are due.
+
+It never talks to an endpoint.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +12,7 @@ from rhesis_app.kernel.host import Host
 from rhesis_app.kernel.ports import Fate
 from rhesis_app.notifications.actions.background import SweptJobs, sweep_jobs
 from rhesis_app.runs.actions.finalise import finalise_run
+from rhesis_app.runs.actions.fire import fire_due
 from rhesis_app.runs.actions.start import ring
 from rhesis_app.runs.models import TestRun
 
@@ -24,6 +28,7 @@ class Swept:
     late: int
     ended: int
     rung: int
+    fired: int
     jobs: SweptJobs
 
 
@@ -34,8 +39,11 @@ def sweep(host: Host) -> Swept:
     ended = sum(_finalise(host, row) for row in host.ask("SELECT * FROM finished_runs(:most)", most=_MOST))
     rung = sum(_ring(host, row) for row in host.ask("SELECT * FROM due_runs(:most)", most=_MOST))
     host.ask("SELECT sweep_expired()")
+    fired = fire_due(host)
     jobs = sweep_jobs(host)
-    return Swept(returned=leases["returned"], lost=leases["lost"], late=late, ended=ended, rung=rung, jobs=jobs)
+    return Swept(
+        returned=leases["returned"], lost=leases["lost"], late=late, ended=ended, rung=rung, fired=fired, jobs=jobs
+    )
 
 
 def release_dead(host: Host) -> int:

@@ -33,6 +33,7 @@ class RunFilter:
     test_set_id: UUID | None = None
     endpoint_id: UUID | None = None
     parent_run_id: UUID | None = None
+    schedule_id: UUID | None = None
 
 
 def view_run(scope: Scope, run_id: UUID) -> RunView:
@@ -64,6 +65,8 @@ def list_runs(scope: Scope, request: PageRequest, chosen: RunFilter) -> Page[Run
         query = query.where(TestRun.endpoint_id == chosen.endpoint_id)
     if chosen.parent_run_id:
         query = query.where(TestRun.parent_run_id == chosen.parent_run_id)
+    if chosen.schedule_id:
+        query = query.where(TestRun.schedule_id == chosen.schedule_id)
     total = scope.session.scalar(total_of(query)) if request.count else None
     rows = scope.session.execute(keyset(query, [By(TestRun.id, descending=True)], request)).all()
     counts = counts_of(scope, (row.id for row in rows if row.finished_at is None))

@@ -82,7 +82,7 @@ class Runs(MethodView):
     def get(self, arguments: dict[str, Any]) -> Page[RunView]:
         """List runs, newest first."""
         status = arguments.pop("status")
-        names = ("project_id", "test_set_id", "endpoint_id", "parent_run_id")
+        names = ("project_id", "test_set_id", "endpoint_id", "parent_run_id", "schedule_id")
         chosen = RunFilter(statuses=(status,) if status else (), **{name: arguments.pop(name) for name in names})
         return list_runs(current_scope(), page_request(**arguments), chosen)
 
