@@ -14,11 +14,13 @@ from rhesis_app.kernel.ids import new_id
 from rhesis_app.runs.actions.again import Rerun, Rescore
 from rhesis_app.runs.actions.quick_check import QuickCheck
 from rhesis_app.runs.actions.review import NewReview
+from rhesis_app.runs.actions.schedules import NewSchedule, ScheduleChanges
 from rhesis_app.runs.actions.start import NewRun
 from rhesis_app.runs.queries.breakdown import OUTCOMES
 from rhesis_app.runs.queries.checks import WantedRun
 from rhesis_app.runs.queries.results import ResultFilter
 from rhesis_app.runs.queries.runs import RunFilter
+from rhesis_app.runs.queries.schedules import ScheduleView
 from rhesis_app.runs.rules import FINAL, RunStatus
 
 CLIP = 240
@@ -38,6 +40,19 @@ class RunForm:
     endpoint: str = ""
     metric_ids: tuple[str, ...] = ()
     key: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleForm:
+    """A schedule as its form holds it: ids as texts."""
+
+    name: str = ""
+    test_set: str = ""
+    endpoint: str = ""
+    metric_ids: tuple[str, ...] = ()
+    cron: str = ""
+    time_zone: str = ""
+    etag: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,11 +87,7 @@ def quick_check_form(sent: MultiDict[str, str]) -> QuickCheckForm:
 
 def new_run(form: RunForm) -> NewRun:
     """The form as a run to start; Invalid at what was not chosen."""
-    test_set_id, endpoint_id = id_in(form.test_set), id_in(form.endpoint)
-    if test_set_id is None:
-        raise Invalid.field("test_set", "Choose a test set.")
-    if endpoint_id is None:
-        raise Invalid.field("endpoint", "Choose an endpoint.")
+    test_set_id, endpoint_id = _chosen_parts(form.test_set, form.endpoint)
     new = NewRun(test_set_id=test_set_id, endpoint_id=endpoint_id, metric_ids=tuple(_ids_in(form.metric_ids)))
     return replace(new, idempotency_key=_key(form.key, new.body))
 
@@ -85,6 +96,43 @@ def wanted_run(form: RunForm) -> WantedRun:
     """The form as a run to look at before it is started; Invalid at what was not chosen."""
     new = new_run(form)
     return WantedRun(test_set_id=new.test_set_id, endpoint_id=new.endpoint_id, metric_ids=new.metric_ids)
+
+
+def schedule_form(sent: MultiDict[str, str]) -> ScheduleForm:
+    """What was typed and chosen."""
+    texts = {name: sent.get(name, "") for name in ("name", "test_set", "endpoint", "cron", "time_zone", "etag")}
+    return ScheduleForm(metric_ids=tuple(sent.getlist("metric_ids")), **texts)
+
+
+def form_of_schedule(view: ScheduleView) -> ScheduleForm:
+    """A stored schedule as its form."""
+    return ScheduleForm(
+        name=view.name,
+        test_set=str(view.test_set.id),
+        endpoint=str(view.endpoint.id),
+        metric_ids=tuple(map(str, view.metric_ids)),
+        cron=view.cron,
+        time_zone=view.time_zone,
+        etag=view.etag,
+    )
+
+
+def new_schedule(form: ScheduleForm) -> NewSchedule:
+    """The form as a schedule to make; Invalid at what was not chosen."""
+    return NewSchedule(**schedule_changes(form))
+
+
+def schedule_changes(form: ScheduleForm) -> ScheduleChanges:
+    """The form as changes of a schedule: all of it. Invalid at what was not chosen."""
+    test_set_id, endpoint_id = _chosen_parts(form.test_set, form.endpoint)
+    return ScheduleChanges(
+        name=form.name,
+        cron=form.cron,
+        time_zone=form.time_zone,
+        test_set_id=test_set_id,
+        endpoint_id=endpoint_id,
+        metric_ids=tuple(_ids_in(form.metric_ids)),
+    )
 
 
 def new_quick_check(project_id: UUID, form: QuickCheckForm) -> QuickCheck:
@@ -162,6 +210,7 @@ def run_filter(project_id: UUID, sent: MultiDict[str, str]) -> RunFilter:
         statuses=_STATUSES.get(sent.get("status", ""), ()),
         test_set_id=id_in(sent.get("test_set", "")),
         endpoint_id=id_in(sent.get("endpoint", "")),
+        schedule_id=id_in(sent.get("schedule", "")),
     )
 
 
@@ -177,6 +226,15 @@ def id_in(text: str) -> UUID | None:
         return UUID(text)
     except ValueError:
         return None
+
+
+def _chosen_parts(test_set: str, endpoint: str) -> tuple[UUID, UUID]:
+    test_set_id, endpoint_id = id_in(test_set), id_in(endpoint)
+    if test_set_id is None:
+        raise Invalid.field("test_set", "Choose a test set.")
+    if endpoint_id is None:
+        raise Invalid.field("endpoint", "Choose an endpoint.")
+    return test_set_id, endpoint_id
 
 
 def _key(key: str, *content: str) -> str:

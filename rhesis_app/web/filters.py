@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
 from rhesis_app.kernel.times import utc_now
 from rhesis_app.scoring.words import MINUS, p_digits, signed_points
@@ -64,6 +65,14 @@ def day(moment: datetime | None) -> str:
         return NONE
     utc = _aware(moment).astimezone(UTC)
     return f"{utc.day}{NBSP}{utc:%b}{NBSP}{utc.year}"
+
+
+def zone_time(moment: datetime | None, zone: str) -> str:
+    """`Thu 18 Jun 2026, 11:12` by the clocks of a zone, whose name stands beside it."""
+    if moment is None:
+        return NONE
+    local = _aware(moment).astimezone(ZoneInfo(zone))
+    return f"{local:%a}{NBSP}{local.day}{NBSP}{local:%b}{NBSP}{local.year}, {local:%H:%M}"
 
 
 def absolute_time(moment: datetime | None) -> str:
@@ -192,6 +201,7 @@ FILTERS = {
     "relative_time": relative_time,
     "day": day,
     "absolute_time": absolute_time,
+    "zone_time": zone_time,
     "machine_time": machine_time,
     "duration_ms": duration_ms,
     "number": number,

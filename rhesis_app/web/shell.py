@@ -124,6 +124,7 @@ PROJECT_NAVIGATION = (
         entries=(
             NavEntry(key="overview", label="Overview", icon="layout-dashboard", endpoint="projects.overview"),
             NavEntry(key="runs", label="Runs", icon="play", endpoint="runs.index"),
+            NavEntry(key="schedules", label="Schedules", icon="calendar-clock", endpoint="schedules.index"),
             NavEntry(key="compare", label="Compare", icon="git-compare", endpoint="comparisons.show"),
             NavEntry(key="reports", label="Reports", icon="file-text", endpoint="reports.index"),
         ),

@@ -1,7 +1,10 @@
 """Telling people of ended runs and finished reports."""
 
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
+
+from sqlalchemy import Select, and_, func
 
 from rhesis_app.kernel.registry import Registry
 from rhesis_app.kernel.scope import Scope
@@ -10,16 +13,15 @@ from rhesis_app.notifications.rules.events import Event, EventKind, Recipient
 from rhesis_app.projects.queries import get_project
 from rhesis_app.reports.queries import ReportView, gate_findings
 from rhesis_app.reports.rules import report_message, run_message
-from rhesis_app.runs.models import TestRun
+from rhesis_app.runs.models import Schedule, TestRun
 from rhesis_app.runs.queries.summary import run_summary
 from rhesis_app.tenancy.queries.members import member_address
 
 
 def announce_run(scope: Scope, run_id: UUID, *, registry: Registry) -> None:
-    """Tell whoever started a run that it has ended, and what its gates said; once, whoever ends it."""
-    query = scope.select(TestRun.started_by, TestRun.project_id).where(TestRun.id == run_id)
-    row = scope.session.execute(query).one_or_none()
-    recipients = _people(scope, row.started_by) if row is not None else ()
+    """Tell whoever started or scheduled a run that it has ended, and what its gates said; once, whoever ends it."""
+    row = scope.session.execute(_asked(scope).where(TestRun.id == run_id)).one_or_none()
+    recipients = _people(scope, row.asked_by) if row is not None else ()
     if row is None or not recipients:
         return
     summary = replace(run_summary(scope, registry, run_id), gates=gate_findings(scope, run_id))
@@ -51,6 +53,13 @@ def announce_report(scope: Scope, report: ReportView, asked_by: UUID | None) -> 
             project_id=report.project_id,
         ),
     )
+
+
+def _asked(scope: Scope) -> Select[Any]:
+    """Runs with who started them or, where nobody did, made their schedule."""
+    of_schedule = and_(Schedule.organization_id == TestRun.organization_id, Schedule.id == TestRun.schedule_id)
+    asked_by = func.coalesce(TestRun.started_by, Schedule.created_by).label("asked_by")
+    return scope.select(TestRun.project_id, asked_by).outerjoin(Schedule, of_schedule)
 
 
 def _people(scope: Scope, user_id: UUID | None) -> tuple[Recipient, ...]:

@@ -53,7 +53,7 @@ def index(slug: str) -> Response:
         runs=with_gates(scope, page.items),
         links=page_links(page),
         **_options(run_choices(scope, project.id), any_set="Every test set", any_endpoint="Every endpoint"),
-        **forms.filter_links(("status", "test_set", "endpoint"), request.args),
+        **forms.filter_links(("status", "test_set", "endpoint", "schedule"), request.args),
         can_execute=scope.may(Permission.RUN_EXECUTE, project=project.id),
     )
 
