@@ -196,6 +196,12 @@ _OWN: dict[str, dict[str, Any]] = {
     "/test-sets": {"project_id": "", "name": _TEXT, "description": _TEXT, "tests": [_TEST], "metric_ids": []},
     "post /test-sets/{test_set_id}/tests": {"tests": [_TEST], "test_ids": []},
     "/reports": {"run_id": "", "exporter": "csv.results"},
+    "/schedules": {
+        **{"test_set_id": "", "endpoint_id": "", "metric_ids": [], "name": _TEXT},
+        **{"cron": "0 6 * * 1-5", "time_zone": "Europe/Berlin"},
+    },
+    "/schedules/{schedule_id}": {"name": _TEXT, "cron": "*/30 * * * *", "time_zone": "UTC", "metric_ids": []},
+    "/schedules/preview": {"cron": "0 6 * * 1-5", "time_zone": "Europe/Berlin"},
     "/test-results/{result_id}/reviews": {"verdict": "failed", "comment": _TEXT},
 }
 

@@ -38,6 +38,13 @@ BODIES: dict[tuple[str, str], Any] = {
     ("test_sets_api.TestSetTests", "PUT"): {"test_ids": ["{test_id}"]},
     ("prompts_api.Prompt", "PATCH"): {"name": "hello"},
     ("prompts_api.PromptVersions", "POST"): {"template": "hello"},
+    ("schedules_api.Schedules", "POST"): {
+        "test_set_id": "{test_set_id}",
+        "endpoint_id": "{endpoint_id}",
+        "cron": "0 6 * * *",
+        "time_zone": "UTC",
+    },
+    ("schedules_api.preview", "POST"): {"cron": "0 6 * * *", "time_zone": "UTC"},
 }
 QUERIES = {
     "prompts_api.diff": "?from=1&to=1",
@@ -111,6 +118,8 @@ def everything_of(charlie: Person) -> Theirs:
     judge = {"evaluator": "judge.binary", "params": {"criteria": CANARY}, "model_id": model["id"], "name": CANARY}
     metric = charlie.api.post("/metrics", {"project_id": str(world.project_id), **judge}).json["id"]
     suite = charlie.api.post(f"/metrics/{metric}/attacks", {}).json["id"]
+    parts = {"test_set_id": str(world.test_set_id), "endpoint_id": str(world.endpoint_id), "name": CANARY}
+    schedule = charlie.api.post("/schedules", parts | {"cron": "0 6 * * *", "time_zone": "Europe/Berlin"}).json
     report = charlie.api.post("/reports", {"run_id": str(run_id), "exporter": "html.run"}).json
     charlie.api.post(f"/test-runs/{run_id}/analysis")
     invitation = charlie.api.post("/invitations", {"email": f"{CANARY}@example.org", "role": "Viewer"}).json
@@ -145,6 +154,7 @@ def everything_of(charlie: Person) -> Theirs:
             "edit_id": edit_id,
             "gate_id": gate["id"],
             "review_id": reviewed["reviews"][0]["id"],
+            "schedule_id": schedule["id"],
         }
     )
 
@@ -301,6 +311,7 @@ def test_a_viewer_changes_nothing(app: Flask, alice: Person, bob: Person, superu
         "edit_id": new_id(),
         "gate_id": new_id(),
         "review_id": new_id(),
+        "schedule_id": new_id(),
     }
     own = {
         "notifications.open_one",
@@ -331,7 +342,7 @@ def test_a_viewer_changes_nothing(app: Flask, alice: Person, bob: Person, superu
         "preferences.save",
         "preferences_api.Preferences",
     }
-    only_read = {"prompts_api.preview"}
+    only_read = {"prompts_api.preview", "schedules_api.preview"}
     _ = bob.web, bob.api
     before = snapshot(superuser, alice)
     allowed = []
