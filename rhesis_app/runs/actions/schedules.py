@@ -18,7 +18,7 @@ from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.models import Schedule
 from rhesis_app.runs.queries.schedules import ScheduleView, database_now, get_schedule
-from rhesis_app.runs.rules.schedules import check_cron, check_zone, next_fires
+from rhesis_app.runs.rules.schedules import check_times, next_fires
 
 TAKEN = "There is a schedule of this name in the project already. Choose another."
 _NAME_IS_UNIQUE = "uq_schedule_live_name"
@@ -52,12 +52,13 @@ def create_schedule(scope: Scope, new: NewSchedule) -> ScheduleView:
     test_set = scope.get(TestSet, new.test_set_id)
     scope.require(Permission.RUN_EXECUTE, project=test_set.project_id)
     endpoint = scope.get(Endpoint, new.endpoint_id)
+    cron, time_zone = check_times(new.cron, new.time_zone)
     row = Schedule(
         id=new_id(),
         project_id=test_set.project_id,
         name=check_name(new.name or _name_of(scope, test_set, endpoint), what="schedule"),
-        cron=check_cron(new.cron),
-        time_zone=check_zone(new.time_zone),
+        cron=cron,
+        time_zone=time_zone,
         test_set_id=test_set.id,
         endpoint_id=endpoint.id,
         metric_ids=list(dict.fromkeys(new.metric_ids)),
@@ -143,14 +144,12 @@ def _held(scope: Scope, schedule_id: UUID) -> Schedule:
 
 
 def _change(row: Schedule, changes: ScheduleChanges) -> None:
-    checks: dict[str, Any] = {
-        "name": lambda name: check_name(name, what="schedule"),
-        "cron": check_cron,
-        "time_zone": check_zone,
-        "metric_ids": lambda ids: list(dict.fromkeys(ids)),
-    }
-    for name, value in changes.items():
-        setattr(row, name, checks.get(name, lambda same: same)(value))
+    if "name" in changes:
+        row.name = check_name(changes["name"], what="schedule")
+    row.cron, row.time_zone = check_times(changes.get("cron", row.cron), changes.get("time_zone", row.time_zone))
+    row.test_set_id = changes.get("test_set_id", row.test_set_id)
+    row.endpoint_id = changes.get("endpoint_id", row.endpoint_id)
+    row.metric_ids = list(dict.fromkeys(changes.get("metric_ids", row.metric_ids)))
 
 
 def _check_parts(scope: Scope, row: Schedule) -> None:

@@ -16,7 +16,7 @@ from rhesis_app.kernel.paging import By, Page, PageRequest, keyset, page_of
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.models import Schedule, TestRun
-from rhesis_app.runs.rules.schedules import PREVIEWED, check_cron, check_zone, next_fires
+from rhesis_app.runs.rules.schedules import PREVIEWED, check_times, next_fires
 from rhesis_app.sdk import Totals
 from rhesis_app.tenancy.models import User
 
@@ -107,7 +107,7 @@ def get_schedule(scope: Scope, schedule_id: UUID) -> ScheduleView:
 
 def preview_fires(scope: Scope, cron: str, time_zone: str) -> FirePreview:
     """The next five times from now. Raises Invalid at a field."""
-    checked, zone = check_cron(cron), check_zone(time_zone)
+    checked, zone = check_times(cron, time_zone)
     return FirePreview(cron=checked, time_zone=zone, times=next_fires(checked, zone, scope.now, PREVIEWED))
 
 

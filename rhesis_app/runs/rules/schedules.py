@@ -25,6 +25,20 @@ _MINUTE = timedelta(minutes=1)
 _SOME_FIRES = 400
 
 
+def check_times(cron: str, time_zone: str) -> tuple[str, str]:
+    """Both as they are kept. Raises Invalid at each of the two that is wrong."""
+    wrong: dict[str, list[str]] = {}
+    checked = []
+    for check, text in ((check_cron, cron), (check_zone, time_zone)):
+        try:
+            checked.append(check(text))
+        except Invalid as error:
+            wrong |= error.errors
+    if wrong:
+        raise Invalid(" ".join(said for texts in wrong.values() for said in texts), errors=wrong)
+    return checked[0], checked[1]
+
+
 def check_cron(text: str) -> str:
     """The expression with single spaces. Raises Invalid at `cron`, saying what is right."""
     words = text.split()

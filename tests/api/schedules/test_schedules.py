@@ -72,6 +72,11 @@ def test_what_is_wrong_is_said_at_its_field_and_nothing_is_kept(
     assert api.get("/schedules").json == [made]
 
 
+def test_two_wrong_fields_are_said_at_once(world: World) -> None:
+    answer = world.person.api.patch(f"/schedules/{schedule(world)['id']}", {"cron": "0 6", "time_zone": "Berlin"})
+    assert answer.json["errors"].keys() == {"cron", "time_zone"}
+
+
 @pytest.mark.parametrize("part", ["test_set_id", "endpoint_id"])
 def test_parts_are_of_one_project_live_and_known(world: World, part: str) -> None:
     api, made = world.person.api, schedule(world)

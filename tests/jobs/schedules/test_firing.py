@@ -120,14 +120,19 @@ def test_a_sweeper_that_dies_before_its_commit_leaves_the_time_due(
 ) -> None:
     made = schedule(world)
     due = make_due(world)
-    with host.open_scope(Actor.system(world.person.actor.organization_id, MAY)) as scope:
-        with pytest.raises(DBAPIError), scope.atomic() as session:
-            assert fire_schedule(scope, host.registry, UUID(made["id"]), due)
-            assert fire_due(host) == 0, "the row is held: another sweeper passes it by"
-            backend = session.scalar(text("SELECT pg_backend_pid()"))
-            with superuser.connect() as connection:
-                connection.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": backend})
-        assert runs_of(world) == []
+
+    def fire_and_die() -> None:
+        with host.open_scope(Actor.system(world.person.actor.organization_id, MAY)) as scope:
+            with scope.atomic() as session:
+                assert fire_schedule(scope, host.registry, UUID(made["id"]), due)
+                assert fire_due(host) == 0, "the row is held: another sweeper passes it by"
+                backend = session.scalar(text("SELECT pg_backend_pid()"))
+                with superuser.connect() as connection:
+                    connection.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": backend})
+
+    with pytest.raises(DBAPIError):
+        fire_and_die()
+    assert runs_of(world) == []
     assert row_of(world).next_at == due
     assert [fire_due(host), fire_due(host)] == [1, 0]
     assert len(runs_of(world)) == 1
