@@ -68,11 +68,11 @@ def day(moment: datetime | None) -> str:
 
 
 def zone_time(moment: datetime | None, zone: str) -> str:
-    """`Thu 18 Jun 2026, 11:12` by the clocks of a zone, whose name stands beside it."""
+    """`Thu 18 Jun, 11:12` by the clocks of a zone, whose name stands beside it; so does how far off it is, or its year."""
     if moment is None:
         return NONE
     local = _aware(moment).astimezone(ZoneInfo(zone))
-    return f"{local:%a}{NBSP}{local.day}{NBSP}{local:%b}{NBSP}{local.year}, {local:%H:%M}"
+    return f"{local:%a}{NBSP}{local.day}{NBSP}{local:%b},{NBSP}{local:%H:%M}"
 
 
 def absolute_time(moment: datetime | None) -> str:

@@ -15,7 +15,7 @@ from rhesis_app.kernel.errors import NotFound
 from rhesis_app.kernel.paging import By, Page, PageRequest, keyset, page_of
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.scope import Scope
-from rhesis_app.runs.models import EffectiveResult, RunMetric, TestRun
+from rhesis_app.runs.models import EffectiveResult, RunMetric, Schedule, TestRun
 from rhesis_app.runs.queries.json_rows import json_object
 from rhesis_app.runs.queries.views import RunView, run_view
 from rhesis_app.runs.rules import COUNTED
@@ -141,6 +141,8 @@ def select_runs(scope: Scope, *extra: Any) -> Select[Any]:
             TestSet.name.label("test_set_name"),
             TestSetVersion.number.label("test_set_version"),
             User.name.label("started_by_name"),
+            TestRun.schedule_id,
+            Schedule.name.label("schedule_name"),
             cast(seconds * 1000, Double).label("duration_ms"),
             _metrics().label("metrics"),
             *extra,
@@ -152,6 +154,7 @@ def select_runs(scope: Scope, *extra: Any) -> Select[Any]:
         )
         .outerjoin(User, User.id == TestRun.started_by)
         .outerjoin(_PARENT, and_(_PARENT.organization_id == organization, _PARENT.id == TestRun.parent_run_id))
+        .outerjoin(Schedule, and_(Schedule.organization_id == organization, Schedule.id == TestRun.schedule_id))
     )
 
 

@@ -85,6 +85,7 @@ class RunView:
 
     `kind` says how it came to be: `run`, `rerun` (its `parent`'s tests, asked again) or `rescore` (its parent's answers,
     judged again without a call). `chosen_by` is set where an outcome in run number `chosen_from` chose its tests.
+    `started_by` is a person's name or, where nobody did, “schedule” and the name of the one that did.
     """
 
     id: UUID
@@ -102,6 +103,7 @@ class RunView:
     endpoint: AskedEndpoint
     metrics: tuple[FrozenMetric, ...]
     started_by: str | None
+    schedule_id: UUID | None
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -168,7 +170,8 @@ def run_view(scope: Scope, row: Any, counts: Mapping[str, int]) -> RunView:
         test_set=FrozenSet(id=row.test_set_id, name=row.test_set_name, version=row.test_set_version),
         endpoint=AskedEndpoint(id=row.endpoint_id, name=row.endpoint_name),
         metrics=tuple(_metric(found, row.judges or {}) for found in row.metrics),
-        started_by=row.started_by_name,
+        started_by=row.started_by_name or (f"schedule {row.schedule_name}" if row.schedule_id else None),
+        schedule_id=row.schedule_id,
         created_at=row.created_at,
         started_at=row.started_at,
         finished_at=row.finished_at,

@@ -122,13 +122,12 @@ def test_a_sweeper_that_dies_before_its_commit_leaves_the_time_due(
     due = make_due(world)
 
     def fire_and_die() -> None:
-        with host.open_scope(Actor.system(world.person.actor.organization_id, MAY)) as scope:
-            with scope.atomic() as session:
-                assert fire_schedule(scope, host.registry, UUID(made["id"]), due)
-                assert fire_due(host) == 0, "the row is held: another sweeper passes it by"
-                backend = session.scalar(text("SELECT pg_backend_pid()"))
-                with superuser.connect() as connection:
-                    connection.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": backend})
+        with host.open_scope(Actor.system(world.person.actor.organization_id, MAY)) as scope, scope.atomic() as session:
+            assert fire_schedule(scope, host.registry, UUID(made["id"]), due)
+            assert fire_due(host) == 0, "the row is held: another sweeper passes it by"
+            backend = session.scalar(text("SELECT pg_backend_pid()"))
+            with superuser.connect() as connection:
+                connection.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": backend})
 
     with pytest.raises(DBAPIError):
         fire_and_die()

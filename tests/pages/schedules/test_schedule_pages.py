@@ -40,16 +40,16 @@ def test_a_schedule_is_made_edited_paused_and_resumed(world: World, bob: Person)
     assert web.post(path, form_of(world)).status_code == 303
     page = web.get(path).text
     assert "30 6 * * 1-5" in page
-    assert ", 06:30" in page
+    assert ",\N{NO-BREAK SPACE}06:30" in page
     assert "Europe/Berlin" in page
     here = re.findall(rf'href="({path}/[0-9a-f-]+)/edit"', page)[0]
     assert 'value="30 6 * * 1-5"' in web.get(f"{here}/edit").text
     assert web.post(here, form_of(world, cron="15 7 * * *", time_zone="Asia/Kolkata")).status_code == 303
-    assert ", 07:15" in web.get(path).text
+    assert ",\N{NO-BREAK SPACE}07:15" in web.get(path).text
     assert web.post(f"{here}/pause").status_code == 303
     assert "Paused" in web.get(path).text
     assert web.post(f"{here}/resume").status_code == 303
-    assert ", 07:15" in web.get(path).text
+    assert ",\N{NO-BREAK SPACE}07:15" in web.get(path).text
     assert "Pause" not in bob.web.get(path).text
 
 
@@ -95,7 +95,7 @@ def test_the_preview_shows_the_next_five_times_and_keeps_what_was_typed(world: W
     here = f"{path}/{schedule(world)['id']}"
     for address in (path, here):
         page = web.post(f"{address}/preview", form_of(world, name="Half typed")).text
-        assert page.count(", 06:30") == 5
+        assert page.count(",\N{NO-BREAK SPACE}06:30") == 5
         assert "By the clocks of Europe/Berlin" in page
         assert 'value="Half typed"' in page
     assert "The hour does not fit." in web.post(f"{path}/preview", form_of(world, cron="0 25 * * *")).text
@@ -119,6 +119,7 @@ def test_the_list_shows_what_the_last_run_came_to_and_leads_to_all_of_them(alice
     runs = alice.web.get(f"{path.replace('schedules', 'runs')}?schedule={made['id']}").text
     assert "#2" in runs
     assert "#1<" not in runs
+    assert "schedule Set on bot" in runs
 
 
 def test_the_list_says_why_a_run_did_not_start(world: World, host: Runtime) -> None:

@@ -34,6 +34,7 @@ def run(totals: Totals, *, is_finished: bool = False) -> RunView:
         endpoint=AskedEndpoint(id=ID, name="prod"),
         metrics=(),
         started_by=None,
+        schedule_id=None,
         created_at=NOW,
         started_at=NOW,
         finished_at=NOW if is_finished else None,

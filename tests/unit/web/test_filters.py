@@ -46,6 +46,13 @@ def test_a_moment_is_told_by_its_distance(seconds: float, words: str) -> None:
     assert plain(filters.relative_time(NOW - timedelta(seconds=seconds), NOW)) == words
 
 
+def test_a_moment_by_the_clocks_of_a_zone_has_its_weekday_and_day_there() -> None:
+    late = datetime(2026, 6, 18, 22, 30, tzinfo=UTC)
+    assert plain(filters.zone_time(late, "Europe/Berlin")) == "Fri 19 Jun, 00:30"
+    assert plain(filters.zone_time(late, "America/New_York")) == "Thu 18 Jun, 18:30"
+    assert filters.zone_time(None, "UTC") == filters.NONE
+
+
 def test_a_moment_without_a_zone_is_utc() -> None:
     naive = datetime(2026, 6, 18, 10, 12, 0)  # noqa: DTZ001 - what a driver may hand over
     assert plain(filters.relative_time(naive, NOW)) == "1 h ago"
