@@ -14,14 +14,14 @@ def chosen(person: Person) -> dict[str, bool]:
 
 
 def test_everything_is_wanted_until_somebody_says_otherwise(alice: Person, bob: Person) -> None:
-    assert chosen(alice) == {"run.finished": True, "gate.failed": True, "report.ready": True}
+    assert chosen(alice) == {"run.finished": True, "gate.failed": True, "report.ready": True, "schedule.failed": True}
     answer = alice.api.patch(PATH, {"email": {"run.finished": False}})
     assert answer.status_code == 200
     assert answer.json[0]["email"] is False
-    assert chosen(alice) == {"run.finished": False, "gate.failed": True, "report.ready": True}
+    assert chosen(alice) == {"run.finished": False, "gate.failed": True, "report.ready": True, "schedule.failed": True}
     assert chosen(bob)["run.finished"] is True
     alice.api.patch(PATH, {"email": {"run.finished": True, "report.ready": False}})
-    assert chosen(alice) == {"run.finished": True, "gate.failed": True, "report.ready": False}
+    assert chosen(alice) == {"run.finished": True, "gate.failed": True, "report.ready": False, "schedule.failed": True}
     assert alice.count(Preference) == 2
     assert alice.count(AuditEntry, action="preference.choose") == 2
 

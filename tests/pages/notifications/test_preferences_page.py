@@ -16,7 +16,7 @@ def ticked(person: Person) -> list[str]:
 
 
 def test_choices_are_shown_and_kept(alice: Person) -> None:
-    assert ticked(alice) == ["run.finished", "gate.failed", "report.ready"]
+    assert ticked(alice) == ["run.finished", "gate.failed", "report.ready", "schedule.failed"]
     answer = alice.web.post(PATH, {"email": ["gate.failed"]})
     assert answer.headers["Location"] == PATH
     assert ticked(alice) == ["gate.failed"]
