@@ -204,3 +204,23 @@ def test_one_schedule_that_breaks_stops_no_other(world: World, host: Runtime, ca
     assert fire_due(host) == 1
     assert len(runs_of(world)) == 1
     assert "a schedule could not be fired" in caplog.text
+
+
+def test_of_what_cannot_be_started_nothing_is_left(world: World, host: Runtime) -> None:
+    schedule(world)
+    world.person.api.delete(f"/metrics/{world.metric_id}")
+    make_due(world)
+    fire_due(host)
+    assert row_of(world).last_error.startswith("No metric would judge this run.")
+    assert world.ask("SELECT count(*) FROM test_set_version")[0][0] == 0
+    assert world.ask("SELECT count(*) FROM audit_entry WHERE action = 'run.start'")[0][0] == 0
+
+
+def test_whoever_made_the_schedule_hears_how_its_run_ended(alice: Person, host: Runtime) -> None:
+    with ScriptedEndpoint(answers_yes) as server:
+        world = make_world(alice, server.url, [("Question", "yes")])
+        schedule(world)
+        make_due(world)
+        fire_due(host)
+        drive(world, runs_of(world)[0].id)
+    assert [told["event"] for told in alice.api.get("/notifications").json] == ["run.finished"]
