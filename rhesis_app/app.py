@@ -74,9 +74,9 @@ from rhesis_app.reports import pages as reports_pages
 from rhesis_app.reports.actions.announce import announce_run
 from rhesis_app.runs import jobs as runs_jobs
 from rhesis_app.runs.actions.tell import ask_to_tell_plugins
-from rhesis_app.runs.pages import again as reruns_pages
 from rhesis_app.runs.api import runs as runs_api
 from rhesis_app.runs.api import schedules as schedules_api
+from rhesis_app.runs.pages import again as reruns_pages
 from rhesis_app.runs.pages import results as results_pages
 from rhesis_app.runs.pages import runs as runs_pages
 from rhesis_app.runs.pages import schedules as schedules_pages

@@ -5,8 +5,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, UniqueConstraint, Uuid, func, text
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, UniqueConstraint, func, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from rhesis_app.infra.orm import (
@@ -128,7 +128,7 @@ class Schedule(Identified, Stamped, Archivable, TenantOwned, Base):
     time_zone: Mapped[str]
     test_set_id: Mapped[UUID]
     endpoint_id: Mapped[UUID]
-    metric_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid()), default=list, server_default=text("'{}'"))
+    metric_ids: Mapped[list[UUID]] = mapped_column(default=list, server_default=text("'{}'"))
     is_paused: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     next_at: Mapped[datetime | None]
     last_fired_at: Mapped[datetime | None]

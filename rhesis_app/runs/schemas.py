@@ -2,9 +2,9 @@
 
 from marshmallow import EXCLUDE, fields, validate
 
+from rhesis_app.authoring.rules.names import MAX_NAME
 from rhesis_app.runs.actions.again import ONLY
 from rhesis_app.runs.actions.again_many import MOST_RUNS
-from rhesis_app.authoring.rules.names import MAX_NAME
 from rhesis_app.runs.actions.review import MAX_COMMENT, VERDICTS
 from rhesis_app.runs.queries.breakdown import OUTCOMES
 from rhesis_app.runs.queries.checks import MAX_TRIALS
