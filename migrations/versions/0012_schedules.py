@@ -109,11 +109,13 @@ GRANTS = """
 GRANT SELECT, INSERT, UPDATE ON schedule TO rhesis_app;
 """
 
-# Ids alone cross organizations. Who starts the run claims the row by the time that was due, so that of several sweepers one does.
+# Ids alone cross organizations, and what is archived with its project waits. Who starts the run claims the row by the time that was due, so that of several sweepers one does.
 DUE = """
 CREATE FUNCTION due_schedules(most integer) RETURNS TABLE (organization_id uuid, schedule_id uuid, due_at timestamptz)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
-  SELECT s.organization_id, s.id, s.next_at FROM schedule s WHERE s.next_at <= now() ORDER BY s.next_at, s.id LIMIT most $$;
+  SELECT s.organization_id, s.id, s.next_at
+    FROM schedule s JOIN project p ON p.organization_id = s.organization_id AND p.id = s.project_id AND p.archived_at IS NULL
+   WHERE s.next_at <= now() ORDER BY s.next_at, s.id LIMIT most $$;
 REVOKE ALL ON FUNCTION due_schedules(integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION due_schedules(integer) TO rhesis_app;
 """

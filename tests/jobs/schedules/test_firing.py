@@ -162,6 +162,18 @@ def test_what_is_paused_or_archived_is_not_fired(world: World, host: Runtime, ve
     assert runs_of(world) == []
 
 
+def test_in_an_archived_project_nothing_fires_until_it_is_back(world: World, host: Runtime) -> None:
+    schedule(world)
+    due = make_due(world)
+    api, address = world.person.api, f"/projects/{world.project_id}"
+    assert api.delete(address).status_code == 200
+    assert fire_due(host) == 0
+    assert row_of(world).next_at == due
+    assert api.post(f"{address}/restore").status_code == 200
+    assert [fire_due(host), fire_due(host)] == [1, 0]
+    assert len(runs_of(world)) == 1
+
+
 def test_what_cannot_be_started_is_kept_and_told_once_and_the_schedule_goes_on(world: World, host: Runtime) -> None:
     api = world.person.api
     made = schedule(world, name="Nightly")
