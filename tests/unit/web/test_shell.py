@@ -41,6 +41,7 @@ def test_outside_a_project_there_is_no_project_navigation() -> None:
     assert [entry.key for group in inside.groups for entry in group.entries] == [
         "overview",
         "runs",
+        "schedules",
         "compare",
         "reports",
         "requirements",
