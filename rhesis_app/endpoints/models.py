@@ -68,12 +68,26 @@ class Endpoint(Identified, Stamped, Archivable, TenantOwned, Base):
 
 
 class EndpointThrottle(TenantOwned, Base):
-    """The row every claim locks: how many calls may be in flight, and until when the endpoint asked for a pause."""
+    """The row every claim locks: a limit below the endpoint's own, the breaker, and the pause the endpoint asked for.
+
+    The breaker was last opened for `open_s` seconds, 0 while it is closed.
+    """
 
     __tablename__ = "endpoint_throttle"
-    __table_args__ = (belongs_to("endpoint_id", "endpoint"),)
+    __table_args__ = (
+        belongs_to("endpoint_id", "endpoint"),
+        CheckConstraint("cur_limit >= 1", name="cur_limit"),
+        CheckConstraint("(open_s > 0) = (open_until IS NOT NULL)", name="open"),
+    )
     endpoint_id: Mapped[UUID] = mapped_column(primary_key=True)
     paused_until: Mapped[datetime | None]
+    cur_limit: Mapped[int | None]
+    successes: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    lowered_at: Mapped[datetime | None]
+    lowered_for: Mapped[str | None]
+    failures: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    open_s: Mapped[float] = mapped_column(default=0.0, server_default=text("0"))
+    open_until: Mapped[datetime | None]
 
 
 class Model(Identified, Stamped, Archivable, TenantOwned, Base):

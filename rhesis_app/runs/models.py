@@ -71,6 +71,7 @@ class TestRun(Identified, Stamped, TenantOwned, Base):
     trials: Mapped[int] = mapped_column(default=1, server_default=text("1"))
     config: Mapped[Json] = mapped_column(default=dict, server_default=text("'{}'"))
     planned: Mapped[int]
+    retries: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     status: Mapped[str] = mapped_column(default="queued", server_default="queued")
     outcome: Mapped[str] = mapped_column(default="none", server_default="none")
     totals: Mapped[Any] = mapped_column(JSONB(none_as_null=True), nullable=True, default=None)

@@ -1,13 +1,17 @@
 """How many statements the reading of runs takes: the same for a few rows and for many."""
 
+import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 import pytest
 
 from rhesis_app.projects.queries import ProjectView
+from rhesis_app.runs.actions.drive import drive_run
 from tests.factories import Given, MadeRun, RunPlan, make_run
+from tests.jobs.runs.world import make_world
 from tests.people import Person
+from tests.scripted_endpoint import ScriptedEndpoint, json_reply
 
 Watch = Callable[[], AbstractContextManager[list[str]]]
 METRICS = ("a", "b", "c")
@@ -116,6 +120,21 @@ def test_starting_from_an_ended_run_takes_the_same_for_few_and_many(
         taken(statements, lambda run=run: alice.api.post(f"/test-runs/{run.id}/{verb}", {})) for run in (small, large)
     )
     assert few == lots <= 22
+
+
+@pytest.mark.parametrize("tests", [5, 60])
+def test_asking_an_endpoint_in_health_writes_nothing_of_its_throttle(
+    alice: Person, statements: Watch, tests: int
+) -> None:
+    with ScriptedEndpoint(lambda _call: json_reply({"reply": "yes"})) as server:
+        world = make_world(alice, server.url, [(f"p{n}", "yes") for n in range(tests)], max_concurrency=64)
+        run_id = world.start()
+        with world.person.scope() as scope, statements() as seen:
+            drive_run(scope, world.parts, run_id, stop=threading.Event())
+        calls = len(server.calls)
+    assert calls == tests
+    assert any("FROM endpoint_throttle" in statement for statement in seen)
+    assert not [one for one in seen if "UPDATE endpoint_throttle" in one or "SET retries" in one]
 
 
 def test_a_run_with_many_children_takes_no_more(alice: Person, project: ProjectView, statements: Watch) -> None:

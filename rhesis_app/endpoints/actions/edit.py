@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from rhesis_app.endpoints.actions.exchange import SECRET_FIELD
 from rhesis_app.endpoints.actions.fields import Auth, EndpointChanges, NewEndpoint, Tools, check, with_changes
+from rhesis_app.endpoints.actions.throttle import forget_trouble
 from rhesis_app.endpoints.models import Endpoint, EndpointThrottle
 from rhesis_app.endpoints.queries.endpoints import EndpointView, get_endpoint
 from rhesis_app.endpoints.rules import origin_of
@@ -105,6 +106,8 @@ def _change(scope: Scope, tools: Tools, row: Endpoint, wanted: NewEndpoint) -> t
     if _touches_secret(row, wanted.auth):
         scope.require(Permission.ENDPOINT_SECRET, project=row.project_id)
     check(wanted, tools.door if wanted.url != row.url else None)
+    if wanted.url != row.url:
+        forget_trouble(scope, row.id)  # what was learned is of another address
     held = row.secret_origin if row.secret is not None else None
     _fill(row, wanted)
     if wanted.auth.secret is not None or wanted.auth.kind == "none":

@@ -13,15 +13,11 @@ _HIGHEST_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class RetryDecision:
-    """`retry` after `delay_s`; `uses_attempt` is False when the endpoint itself asked us to come back later.
-
-    `pause_s` is how long the whole endpoint should be left alone, 0 when only this call waits.
-    """
+    """`retry` after `delay_s`; `uses_attempt` is False when the endpoint itself asked us to come back later."""
 
     retry: bool
     delay_s: float = 0.0
     uses_attempt: bool = True
-    pause_s: float = 0.0
 
 
 def retry_decision(
@@ -37,10 +33,8 @@ def retry_decision(
     A throttled call always goes on: the run's own deadline ends it, not a count.
     """
     if code == "throttled":
-        pause = retry_after_s or 0.0
-        return RetryDecision(
-            retry=True, delay_s=max(pause, full_jitter_s(attempt, random)), uses_attempt=False, pause_s=pause
-        )
+        wait_s = max(retry_after_s or 0.0, full_jitter_s(attempt, random))
+        return RetryDecision(retry=True, delay_s=wait_s, uses_attempt=False)
     if code not in RETRYABLE or attempt >= max_attempts:
         return RetryDecision(retry=False)
     return RetryDecision(retry=True, delay_s=max(retry_after_s or 0.0, full_jitter_s(attempt, random)))

@@ -1,4 +1,4 @@
-"""Taking work: the throttle row is locked in a statement of its own, then items are counted and claimed.
+"""Taking work: after the throttle row was locked in a statement of its own, items are counted and claimed.
 
 As one statement the count would see a snapshot older than its wait for the lock, and let more calls in flight than the limit.
 """
@@ -13,10 +13,6 @@ from sqlalchemy import text
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.rules import LEASE_S
 
-_LOCK = text(
-    "SELECT GREATEST(0, EXTRACT(epoch FROM paused_until - now())) AS pause FROM endpoint_throttle"
-    " WHERE organization_id = :organization AND endpoint_id = :endpoint FOR UPDATE"
-)
 _CLAIM = text(
     """
 WITH live AS (
@@ -83,16 +79,14 @@ class Item:
 
 
 def claim(scope: Scope, wanted: ClaimRequest) -> list[Item]:
-    """Lease items; none while the endpoint is paused. Call it inside `atomic()`; nothing is sent before the commit."""
-    where = {"organization": scope.organization_id, "endpoint": wanted.endpoint_id}
-    if wanted.endpoint_id is not None and scope.session.execute(_LOCK, where).scalar_one():
-        return []
-    if wanted.k <= 0:
+    """Lease items. Call it inside `atomic()`, with the endpoint's throttle locked; nothing is sent before the commit."""
+    if wanted.k <= 0 or wanted.most <= 0:
         return []
     rows = scope.session.execute(
         _CLAIM,
         {
-            **where,
+            "organization": scope.organization_id,
+            "endpoint": wanted.endpoint_id,
             "run": wanted.run_id,
             "me": wanted.owner,
             "k": wanted.k,

@@ -14,13 +14,16 @@ from uuid import UUID
 from sqlalchemy import func, text, update
 
 from rhesis_app.endpoints.actions.exchange import Exchange
-from rhesis_app.endpoints.rules.retry import retry_decision
+from rhesis_app.endpoints.actions.throttle import learn
+from rhesis_app.endpoints.rules.retry import RetryDecision, retry_decision
+from rhesis_app.endpoints.rules.throttle import Seen, Throttle
 from rhesis_app.kernel.ids import new_id
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.actions.claim import ClaimRequest, Item, claim
 from rhesis_app.runs.actions.finalise import finalise_run
-from rhesis_app.runs.actions.finish import Answer, Holder, Later, finish, give_back, pause_endpoint
+from rhesis_app.runs.actions.finish import Answer, Holder, Later, finish, give_back
 from rhesis_app.runs.actions.plan import Parts, Plan, answer_item, load_plan
+from rhesis_app.runs.actions.retries import take_retries
 from rhesis_app.runs.models import TestRun
 from rhesis_app.runs.rules import CLAIM_S, LEASE_S, RENEW_S, SLOT_THREADS
 from rhesis_app.scoring.outcome import Outcome
@@ -31,6 +34,7 @@ _BATCH: Final = 50
 _GATHER_S: Final = 0.02
 _LOOK_S: Final = 1.0
 _STOP_S: Final = 20.0
+_REST_S: Final = 5.0
 _RENEW = text(
     "UPDATE work_item SET lease_until = now() + make_interval(secs => :lease)"
     " WHERE organization_id = :organization AND run_id = :run AND lease_owner = :me"
@@ -60,6 +64,8 @@ class _Slice:
     closed: bool = False
     gives_way: bool = False
     due_in: float | None = 0.0
+    throttle: Throttle = field(default_factory=Throttle)
+    rests: bool = False
 
     @property
     def width(self) -> int:
@@ -69,9 +75,10 @@ class _Slice:
 def drive_run(
     scope: Scope, parts: Parts, run_id: UUID, *, stop: threading.Event, clock: Callable[[], float] = time.monotonic
 ) -> bool:
-    """Drive a run for at most one slice; True when work is left for another one.
+    """Drive a run for at most one slice; True when work is left for another one now.
 
-    Claims for 20 s, then drains. `stop` set (a deploy) claims nothing more and gives back what does not end within 20 s.
+    Claims for 20 s, then drains; a run whose endpoint may not be asked for a while is left to the sweeper.
+    `stop` set (a deploy) claims nothing more and gives back what does not end within 20 s.
     """
     run = _begin(scope, run_id)
     if run is None:
@@ -86,7 +93,7 @@ def drive_run(
         _turn(held, pool)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-    return not finalise_run(scope, run_id) and not stop.is_set()
+    return not finalise_run(scope, run_id) and not stop.is_set() and not held.rests
 
 
 def _begin(scope: Scope, run_id: UUID) -> TestRun | None:
@@ -136,7 +143,7 @@ def _gather(held: _Slice) -> list[Answer]:
 
 
 def _exchange(held: _Slice, pool: ThreadPoolExecutor, answers: list[Answer]) -> None:
-    """One transaction: write what came, give back what is to be asked again, claim for the threads that are free."""
+    """One transaction: write what came, let the throttle learn from it, claim for the threads that are free."""
     for answer in answers:
         held.in_flight.pop(answer.item.test_version_id, None)
     free = 0 if held.closed or _holds_solo(held) else held.width - len(held.in_flight)
@@ -144,7 +151,8 @@ def _exchange(held: _Slice, pool: ThreadPoolExecutor, answers: list[Answer]) -> 
         return
     with held.scope.atomic():
         _write(held, answers)
-        items = claim(held.scope, _request(held, free)) if free else []
+        room = _room(held, answers, free)
+        items = claim(held.scope, _request(held, free, room)) if free else []
         held.plan.source.get_ready(held.scope, items)
     for item in items:
         held.in_flight[item.test_version_id] = item
@@ -164,13 +172,32 @@ def _ask(held: _Slice, item: Item) -> None:
         held.answers.put(Answer(item=item, exchange=exchange, outcome=Outcome.ERROR))
 
 
-def _request(held: _Slice, free: int) -> ClaimRequest:
+def _room(held: _Slice, answers: list[Answer], free: int) -> int:
+    """How many calls may be in flight, by a throttle that has learned from these answers; its row stays locked.
+
+    Nothing is asked of the row where nothing is to be claimed and all went well.
+    """
+    if held.plan.endpoint_id is None:
+        return held.plan.limit
+    calls = [_seen(answer) for answer in answers]
+    if free or not held.throttle.is_calm or not all(seen.is_plain for seen in calls):
+        held.throttle = learn(held.scope, held.plan.endpoint_id, calls, held.plan.limit)
+    return held.throttle.room(held.plan.limit)
+
+
+def _seen(answer: Answer) -> Seen:
+    exchange = answer.exchange
+    pause_s = exchange.retry_after_s or 0.0 if exchange.error_code == "throttled" else 0.0
+    return Seen(exchange.error_code, (exchange.response or {}).get("status"), pause_s)
+
+
+def _request(held: _Slice, free: int, room: int) -> ClaimRequest:
     return ClaimRequest(
         run_id=held.plan.run_id,
         endpoint_id=held.plan.endpoint_id,
         owner=held.holder.owner,
         k=free,
-        most=held.plan.limit,
+        most=room,
         is_idle=not held.in_flight,
     )
 
@@ -181,29 +208,38 @@ def _holds_solo(held: _Slice) -> bool:
 
 
 def _write(held: _Slice, answers: list[Answer]) -> None:
-    final, later, pause = [], [], 0.0
-    for answer in answers:
-        code = answer.exchange.error_code
-        if code is None or held.plan.endpoint_id is None:  # a stored error is what it was: nobody is asked again
-            final.append(answer)
-            continue
-        decision = retry_decision(
-            code,
-            answer.item.tries,
-            random=random.random,
-            max_attempts=answer.item.max_attempts,
-            retry_after_s=answer.exchange.retry_after_s,
-        )
-        if decision.retry:
-            pause = max(pause, decision.pause_s)
-            later.append(
-                Later(item=answer.item, delay_s=decision.delay_s, code=code, is_free=not decision.uses_attempt)
-            )
+    """Write what is final and give back the rest; a failure past the run's budget of retries is final at once."""
+    decided = [(answer, _decision(held, answer)) for answer in answers]
+    wanted = sum(decision.retry and decision.uses_attempt for _, decision in decided)
+    left = take_retries(held.scope, held.plan.run_id, wanted, held.plan.retries)
+    final, later = [], []
+    for answer, decision in decided:
+        if decision.retry and (left > 0 or not decision.uses_attempt):
+            left -= decision.uses_attempt
+            later.append(_later(answer, decision))
         else:
             final.append(answer)
     finish(held.scope, held.holder, final)
     give_back(held.scope, held.holder, later)
-    pause_endpoint(held.scope, held.holder, pause)
+
+
+def _decision(held: _Slice, answer: Answer) -> RetryDecision:
+    """Whether to ask again. A stored error is what it was: nobody is asked again."""
+    code = answer.exchange.error_code
+    if code is None or held.plan.endpoint_id is None:
+        return RetryDecision(retry=False)
+    return retry_decision(
+        code,
+        answer.item.tries,
+        random=random.random,
+        max_attempts=answer.item.max_attempts,
+        retry_after_s=answer.exchange.retry_after_s,
+    )
+
+
+def _later(answer: Answer, decision: RetryDecision) -> Later:
+    is_free = not decision.uses_attempt
+    return Later(item=answer.item, delay_s=decision.delay_s, code=answer.exchange.error_code, is_free=is_free)
 
 
 def _look(held: _Slice) -> None:
@@ -228,6 +264,8 @@ def _look(held: _Slice) -> None:
 def _idle(held: _Slice) -> None:
     """Nothing to claim right now: wait for the next item that is due, or leave it to the sweeper."""
     _look(held)
+    if held.throttle.shut_s > _REST_S:
+        held.closed = held.rests = True
     wait = 0.1 if held.due_in is None or held.due_in <= 0 else min(float(held.due_in), 0.5)
     if not held.closed and held.stop.wait(wait):
         held.closed = True

@@ -55,10 +55,6 @@ UPDATE work_item w SET lease_owner = NULL, lease_until = NULL, fence = w.fence +
    AND w.lease_owner = :me
 """
 )
-_PAUSE = text(
-    "UPDATE endpoint_throttle SET paused_until = GREATEST(paused_until, now() + make_interval(secs => :pause))"
-    " WHERE organization_id = :organization AND endpoint_id = :endpoint"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,14 +139,6 @@ def give_back(scope: Scope, holder: Holder, items: Sequence[Later]) -> None:
         "items": orjson.dumps(rows).decode(),
     }
     scope.session.execute(_LATER, values)
-
-
-def pause_endpoint(scope: Scope, holder: Holder, pause_s: float) -> None:
-    """The endpoint asked to be left alone for `pause_s` seconds."""
-    if pause_s > 0:
-        scope.session.execute(
-            _PAUSE, {"organization": scope.organization_id, "endpoint": holder.endpoint_id, "pause": pause_s}
-        )
 
 
 def _result(result_id: UUID, answer: Answer) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from rhesis_app.runs.actions.claim import Item
 from rhesis_app.runs.actions.finish import Answer, Judged
 from rhesis_app.runs.actions.sources import AnswerSource, AskedEndpoint, StoredAnswers
 from rhesis_app.runs.models import RunMetric, TestRun
-from rhesis_app.runs.rules import SCORING_AT_ONCE, RunKind
+from rhesis_app.runs.rules import SCORING_AT_ONCE, RunKind, retry_budget
 from rhesis_app.scoring.engine import EvaluationOutcome, MetricRecipe, PreparedMetric, evaluate
 from rhesis_app.scoring.engine import prepare as prepare_metric
 from rhesis_app.scoring.outcome import result_outcome
@@ -48,7 +48,7 @@ class PlannedMetric:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Everything a slice answers and judges with; safe to use from many threads.
+    """Everything a slice answers and judges with; safe to use from many threads. `retries` is the run's budget of them.
 
     Without an `endpoint_id` nobody is asked: its `source` holds answers that another run got.
     """
@@ -56,6 +56,7 @@ class Plan:
     run_id: UUID
     endpoint_id: UUID | None
     limit: int
+    retries: int
     source: AnswerSource
     metrics: Sequence[PlannedMetric]
 
@@ -77,13 +78,14 @@ def load_plan(scope: Scope, parts: Parts, run: TestRun) -> Plan:
     metrics = _metrics(scope, parts, run)
     if run.kind == RunKind.RESCORE and run.parent_run_id is not None:
         stored = StoredAnswers(run.parent_run_id)
-        return Plan(run_id=run.id, endpoint_id=None, limit=SCORING_AT_ONCE, source=stored, metrics=metrics)
+        return Plan(run_id=run.id, endpoint_id=None, limit=SCORING_AT_ONCE, retries=0, source=stored, metrics=metrics)
     snapshot = EndpointSnapshot.from_json(run.endpoint_snapshot)
     endpoint = prepare(snapshot, open_secret(scope, parts.secrets, run.endpoint_id))
     return Plan(
         run_id=run.id,
         endpoint_id=run.endpoint_id,
         limit=snapshot.max_concurrency,
+        retries=retry_budget(run.planned),
         source=AskedEndpoint(run_id=run.id, door=parts.door, endpoint=endpoint),
         metrics=metrics,
     )

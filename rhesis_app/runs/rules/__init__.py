@@ -14,6 +14,7 @@ RENEW_S: Final = 15.0
 CLAIM_S: Final = 20.0
 SLOT_THREADS: Final = 64
 MAX_ATTEMPTS: Final = 3
+LEAST_RETRIES: Final = 10
 DEADLINE: Final = timedelta(hours=6)
 SCORING_AT_ONCE: Final = 8
 """Stored answers that are scored at a time: text checks need no more, and a judge is asked no more."""
@@ -51,6 +52,11 @@ FINAL: Final = frozenset({RunStatus.COMPLETED, RunStatus.PARTIAL, RunStatus.ERRO
 def slots(limit: int) -> int:
     """How many slices an endpoint's limit keeps busy at once."""
     return max(1, -(-limit // SLOT_THREADS))
+
+
+def retry_budget(planned: int) -> int:
+    """How many retries a run has for failures of its endpoint: a fifth of its items, and never less than ten."""
+    return max(LEAST_RETRIES, planned // 5)
 
 
 def totals_of(planned: int, counts: Mapping[str, int], *, ended: bool) -> Totals:

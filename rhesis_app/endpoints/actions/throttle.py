@@ -1,0 +1,69 @@
+"""The row that every claim locks: it learns from each batch of calls, in the transaction that writes their answers."""
+
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import func, text, update
+
+from rhesis_app.endpoints.models import Endpoint, EndpointThrottle
+from rhesis_app.endpoints.queries.endpoints import EndpointView, get_endpoint
+from rhesis_app.endpoints.rules.throttle import Seen, Throttle, after
+from rhesis_app.kernel.permissions import Permission
+from rhesis_app.kernel.scope import Scope
+
+_LOCK: Final = text(
+    "SELECT cur_limit AS limit, successes, EXTRACT(epoch FROM now() - lowered_at)::float8 AS lowered_ago_s, lowered_for, failures, open_s,"
+    " GREATEST(0, EXTRACT(epoch FROM open_until - now()))::float8 AS open_left_s,"
+    " GREATEST(0, EXTRACT(epoch FROM paused_until - now()))::float8 AS pause_left_s"
+    " FROM endpoint_throttle WHERE organization_id = :organization AND endpoint_id = :endpoint FOR UPDATE"
+)
+_KEEP: Final = text(
+    "UPDATE endpoint_throttle SET cur_limit = :limit, successes = :successes, lowered_for = :lowered_for, failures = :failures, open_s = :open_s,"
+    " lowered_at = now() - make_interval(secs => CAST(:lowered_ago_s AS float8)),"
+    " open_until = CASE WHEN CAST(:open_s AS float8) > 0 THEN now() + make_interval(secs => CAST(:open_left_s AS float8)) END,"
+    " paused_until = CASE WHEN CAST(:pause_left_s AS float8) > 0 THEN now() + make_interval(secs => CAST(:pause_left_s AS float8)) END"
+    " WHERE organization_id = :organization AND endpoint_id = :endpoint"
+)
+
+
+def learn(scope: Scope, endpoint_id: UUID, calls: Sequence[Seen], most: int) -> Throttle:
+    """Lock an endpoint's throttle until the transaction ends and let it learn; written only where that changes it.
+
+    The lock is a statement of its own: who counts calls in flight after it sees what everybody before has committed.
+    """
+    where = {"organization": scope.organization_id, "endpoint": endpoint_id}
+    held = Throttle(**scope.session.execute(_LOCK, where).mappings().one())
+    learned = after(held, calls, most)
+    if learned != held:
+        values = {name: getattr(learned, name) for name in Throttle.__dataclass_fields__}
+        scope.session.execute(_KEEP, {**where, **values})
+    return learned
+
+
+def forget_trouble(scope: Scope, endpoint_id: UUID) -> None:
+    """The whole limit, no pause and a closed breaker, whatever was learned. Call it inside `atomic()`."""
+    scope.session.execute(
+        update(EndpointThrottle)
+        .where(EndpointThrottle.organization_id == scope.organization_id, EndpointThrottle.endpoint_id == endpoint_id)
+        .values(
+            cur_limit=None,
+            successes=0,
+            lowered_at=None,
+            lowered_for=None,
+            failures=0,
+            open_s=0.0,
+            open_until=None,
+            paused_until=func.now(),  # a pause that has ended: pages say that the sweeper is next
+        )
+    )
+
+
+def reset_throttle(scope: Scope, endpoint_id: UUID) -> EndpointView:
+    """Ask an endpoint again that was left alone, with its full limit. Raises NotFound, Forbidden."""
+    with scope.atomic():
+        row = scope.get(Endpoint, endpoint_id, lock=True)
+        scope.require(Permission.ENDPOINT_WRITE, project=row.project_id)
+        forget_trouble(scope, endpoint_id)
+        scope.record("endpoint.reset_throttle", "endpoint", row.id, name=row.name)
+        return get_endpoint(scope, endpoint_id)
