@@ -8,7 +8,7 @@ from flask import request
 from flask.views import MethodView
 
 from rhesis_app.authoring.queries.prompt_choices import text_of_version
-from rhesis_app.endpoints.actions import calls, edit, model_endpoints
+from rhesis_app.endpoints.actions import calls, edit, model_endpoints, throttle
 from rhesis_app.endpoints.actions.calls import Invocation
 from rhesis_app.endpoints.actions.exchange import Exchange
 from rhesis_app.endpoints.actions.fields import Auth, EndpointChanges, NewEndpoint, Tools
@@ -111,6 +111,14 @@ class Endpoint(MethodView):
 def restore(endpoint_id: UUID) -> EndpointView:
     """Bring an archived endpoint back."""
     return edit.restore_endpoint(current_scope(), endpoint_id)
+
+
+@blueprint.route("/<uuid:endpoint_id>/throttle/reset", methods=["POST"])
+@needs(Permission.ENDPOINT_WRITE)
+@blueprint.answers(200, EndpointView)
+def reset_throttle(endpoint_id: UUID) -> EndpointView:
+    """Ask again now: ends a pause, closes the breaker and brings back the whole limit. Runs go on within ten seconds."""
+    return throttle.reset_throttle(current_scope(), endpoint_id)
 
 
 @blueprint.route("/<uuid:endpoint_id>/invoke", methods=["POST"])

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from flask import Blueprint, Response, request, url_for
 
-from rhesis_app.endpoints.actions import calls, edit
+from rhesis_app.endpoints.actions import calls, edit, throttle
 from rhesis_app.endpoints.actions.fields import NewEndpoint, Tools
 from rhesis_app.endpoints.forms import endpoints as forms
 from rhesis_app.endpoints.forms.endpoints import EndpointForm
@@ -192,6 +192,16 @@ def restore(slug: str, endpoint_id: UUID) -> Response:
         return go_to(here)
     say(f"“{view.name}” is back.")
     return go_to(here)
+
+
+@blueprint.post("/p/<slug>/endpoints/<uuid:endpoint_id>/throttle/reset")
+@needs(Permission.ENDPOINT_WRITE)
+def reset_throttle(slug: str, endpoint_id: UUID) -> Response:
+    """Ask an endpoint again that was left alone."""
+    _endpoint(project_by_slug(current_scope(), slug), endpoint_id)
+    view = throttle.reset_throttle(current_scope(), endpoint_id)
+    say(f"“{view.name}” is asked again: its runs go on within ten seconds.")
+    return go_to(url_for("endpoints.show", slug=slug, endpoint_id=endpoint_id))
 
 
 def _call(draft: NewEndpoint, form: EndpointForm, endpoint_id: UUID | None = None) -> SeenCall:

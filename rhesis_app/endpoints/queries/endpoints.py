@@ -8,7 +8,8 @@ from uuid import UUID
 
 from sqlalchemy import Select, and_, func, select
 
-from rhesis_app.endpoints.models import Endpoint, Model
+from rhesis_app.endpoints.models import Endpoint, EndpointThrottle, Model
+from rhesis_app.endpoints.queries.throttles import OF_ENDPOINT, THROTTLED, ThrottleView, throttle_view
 from rhesis_app.infra.llm.wires import chat_call
 from rhesis_app.kernel.errors import NotFound
 from rhesis_app.kernel.etags import etag
@@ -43,6 +44,7 @@ _SHOWN = (
     Endpoint.created_at,
     Endpoint.updated_at,
     Endpoint.archived_at,
+    *THROTTLED,
 )
 
 _ITS_MODEL = and_(Model.organization_id == Endpoint.organization_id, Model.id == Endpoint.model_id)
@@ -91,6 +93,7 @@ class EndpointView:
     secret_origin: str | None
     timeout_s: int
     max_concurrency: int
+    throttle: ThrottleView
     created_at: datetime
     updated_at: datetime
     archived_at: datetime | None
@@ -166,7 +169,7 @@ def _of_projects(scope: Scope, query: Select[Any], project_id: UUID | None) -> S
 
 
 def _shown(scope: Scope) -> Select[Any]:
-    return scope.select(*_SHOWN).outerjoin(Model, _ITS_MODEL)
+    return scope.select(*_SHOWN).outerjoin(Model, _ITS_MODEL).outerjoin(EndpointThrottle, OF_ENDPOINT)
 
 
 def _told_model(row: Any) -> ToldModel | None:
@@ -199,6 +202,7 @@ def _view(row: Any) -> EndpointView:
         secret_origin=row.secret_origin,
         timeout_s=row.timeout_s,
         max_concurrency=row.max_concurrency,
+        throttle=throttle_view(row),
         created_at=row.created_at,
         updated_at=row.updated_at,
         archived_at=row.archived_at,

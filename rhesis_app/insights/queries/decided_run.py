@@ -1,25 +1,30 @@
 """A run together with what its gates said."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from uuid import UUID
 
 from rhesis_app.insights.queries.gates import DecisionView, decisions_of
 from rhesis_app.kernel.scope import Scope
-from rhesis_app.runs.queries.runs import view_run
+from rhesis_app.runs.queries.runs import view_waiting_run
 from rhesis_app.runs.queries.views import RunView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecidedRun(RunView):
-    """A run with the decisions of its gates by name; none while it goes on."""
+    """A run with the decisions of its gates by name; none while it goes on.
+
+    `waiting_for` says why nothing moves, empty while something does; null where it was not asked.
+    """
 
     gates: tuple[DecisionView, ...]
+    waiting_for: str | None = None
 
 
 def view_decided_run(scope: Scope, run_id: UUID) -> DecidedRun:
-    """One run with its gates; NotFound for strangers."""
-    return with_gates(scope, (view_run(scope, run_id),))[0]
+    """One run with its gates, and why it stands still if it does; NotFound for strangers."""
+    run, waiting_for = view_waiting_run(scope, run_id)
+    return replace(with_gates(scope, (run,))[0], waiting_for=waiting_for)
 
 
 def with_gates(scope: Scope, runs: Sequence[RunView]) -> tuple[DecidedRun, ...]:

@@ -2,23 +2,31 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from math import ceil
 from typing import Any
 
-from sqlalchemy import Double, cast, extract, func, select
+from sqlalchemy import case, func, select
 
 from rhesis_app.endpoints.models import EndpointThrottle
+from rhesis_app.endpoints.queries.throttles import LOWERED_AFTER, OPEN_S, PAUSED_S, seconds_until
 from rhesis_app.runs.models import TestRun, WorkItem
 from rhesis_app.runs.queries.json_rows import json_object
 from rhesis_app.runs.queries.views import RunView
-from rhesis_app.runs.rules import RunKind
+from rhesis_app.runs.rules import RunKind, retry_budget
 
+_A_ROUND = timedelta(seconds=12)  # of the sweeper, and a little more
 _ENOUGH = 5  # answers before a remaining time is more than a guess
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """Open items of a run: being asked, lost with their worker, due now, waiting for a later try. Seconds from now."""
+    """Open items of a run: being asked, lost with their worker, due now, waiting for a later try. Seconds from now.
+
+    And what the endpoint's throttle says: the pause it asked for, how long the breaker stays open (0 when one call is let
+    through), and the limit of `most` that it was lowered to. `others_work` is asked where nothing of this run is under way;
+    `is_resuming` that a pause has just ended.
+    """
 
     in_flight: int = 0
     lost: int = 0
@@ -26,6 +34,17 @@ class Progress:
     later: int = 0
     next_try_s: float | None = None
     paused_s: float | None = None
+    open_s: float | None = None
+    limit: int | None = None
+    most: int = 0
+    lowered_for: str | None = None
+    others_work: bool = False
+    is_resuming: bool = False
+
+    @property
+    def is_held_up(self) -> bool:
+        """Whether something is wrong, with the endpoint or with a worker."""
+        return bool(self.paused_s or self.lost) or self.open_s is not None
 
     @classmethod
     def read(cls, found: Mapping[str, Any] | None) -> "Progress":
@@ -35,23 +54,22 @@ class Progress:
 
 def open_work() -> Any:
     """The run's open items by state as one JSON column; correlated to TestRun, and cheap where nothing is open."""
-    item, now = WorkItem, func.now()
+    item, now, held = WorkItem, func.now(), EndpointThrottle
     is_free = item.lease_owner.is_(None)
-    paused = (
-        select(_seconds(EndpointThrottle.paused_until))
-        .where(EndpointThrottle.organization_id == TestRun.organization_id)
-        .where(EndpointThrottle.endpoint_id == TestRun.endpoint_id, EndpointThrottle.paused_until > now)
-        .where(TestRun.kind != RunKind.RESCORE)  # who scores stored answers asks nobody
-        .correlate(TestRun)
-        .scalar_subquery()
-    )
+    in_flight = func.count().filter(item.lease_until > now)
     columns = {
-        "in_flight": func.count().filter(item.lease_until > now),
+        "in_flight": in_flight,
         "lost": func.count().filter(item.lease_until <= now),
         "due": func.count().filter(is_free, item.not_before <= now),
         "later": func.count().filter(is_free, item.not_before > now),
-        "next_try_s": _seconds(func.min(item.not_before).filter(is_free)),
-        "paused_s": paused,
+        "next_try_s": seconds_until(func.min(item.not_before).filter(is_free)),
+        "paused_s": _of_throttle(PAUSED_S),
+        "open_s": _of_throttle(OPEN_S),
+        "limit": _of_throttle(held.cur_limit),
+        "most": TestRun.endpoint_snapshot["max_concurrency"].as_integer(),
+        "lowered_for": _of_throttle(held.lowered_for),
+        "is_resuming": func.coalesce(_of_throttle(_resumes()), False),
+        "others_work": case((in_flight == 0, func.others_work(TestRun.id)), else_=False),
     }
     return (
         select(json_object(columns))
@@ -67,12 +85,40 @@ def standing_still(run: RunView, progress: Progress) -> str:
         return ""
     if run.cancel_requested_at is not None:
         return f"Cancelling: nothing new is asked, {_answers(progress.in_flight)} still on the way and kept."
+    return _endpoint_says(progress) or ("" if progress.in_flight else _nothing_moves(progress))
+
+
+def retries_used(run: RunView, retries: int) -> str:
+    """That a run's budget of retries is used up, as a sentence; empty while some are left."""
+    budget = retry_budget(run.totals.planned)
+    if retries < budget:
+        return ""
+    if run.is_finished:
+        return f"The endpoint failed so often that all {budget} retries of this run were used: later failures were not tried again."
+    return f"The endpoint failed so often that all {budget} retries of this run are used: failures are not tried again from now on."
+
+
+def _endpoint_says(progress: Progress) -> str:
+    """Why the endpoint is asked less than it could be, or not at all."""
     if progress.paused_s is not None and progress.paused_s > 0:
         return f"The endpoint asks for a pause: going on in {ceil(progress.paused_s)} s."
-    if progress.in_flight:
-        return ""
+    if progress.open_s is not None and progress.open_s > 0:
+        return f"The endpoint failed too often in a row: one call tries it again in {ceil(progress.open_s)} s."
+    if progress.open_s is not None:
+        return "The endpoint failed too often in a row: one call tries whether it is back."
+    if progress.in_flight and progress.limit is not None and progress.limit < progress.most:
+        why = LOWERED_AFTER.get(progress.lowered_for or "", "it had too much to do")
+        return f"Slower for now: {progress.limit} of {progress.most} calls at a time, after {why}."
+    return ""
+
+
+def _nothing_moves(progress: Progress) -> str:
     if progress.lost:
         return "A worker was lost. Its calls are given out again within a minute."
+    if progress.due and progress.is_resuming:
+        return "The endpoint's pause is over: the sweeper calls a worker within ten seconds."
+    if progress.due and progress.others_work:
+        return "Other runs are being asked first: this one gets its turn within seconds."
     if progress.due:
         return "Waits for a worker. If this stays, look whether one runs: rhesis-app doctor."
     if progress.later and progress.next_try_s is not None:
@@ -88,8 +134,21 @@ def time_left_ms(run: RunView) -> float | None:
     return run.duration_ms / done * run.totals.pending
 
 
-def _seconds(moment: Any) -> Any:
-    return cast(extract("epoch", moment - func.now()), Double)
+def _resumes() -> Any:
+    """Whether a pause ended so lately that the sweeper may not have looked since."""
+    return EndpointThrottle.paused_until.between(func.now() - _A_ROUND, func.now())
+
+
+def _of_throttle(column: Any) -> Any:
+    """A column of the throttle of the run's endpoint; who scores stored answers asks nobody and has none."""
+    held = EndpointThrottle
+    return (
+        select(column)
+        .where(held.organization_id == TestRun.organization_id, held.endpoint_id == TestRun.endpoint_id)
+        .where(TestRun.kind != RunKind.RESCORE)
+        .correlate(TestRun)
+        .scalar_subquery()
+    )
 
 
 def _answers(count: int) -> str:

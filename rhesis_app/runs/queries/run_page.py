@@ -17,7 +17,7 @@ from rhesis_app.runs.queries.breakdown import (
 )
 from rhesis_app.runs.queries.children import ChildRun, child_run, children
 from rhesis_app.runs.queries.finding import finding_of, left_out_of, origin_of
-from rhesis_app.runs.queries.progress import Progress, open_work, standing_still, time_left_ms
+from rhesis_app.runs.queries.progress import Progress, open_work, retries_used, standing_still, time_left_ms
 from rhesis_app.runs.queries.runs import one_run
 from rhesis_app.runs.queries.views import RunView, run_view
 
@@ -33,7 +33,7 @@ class FrozenConfiguration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunPage:
-    """A run with its parts. `waits_for` says why nothing moves; `seen` stands for all that can change.
+    """A run with its parts. `waits_for` says why nothing moves, `retries_used` that none are left; `seen` stands for all that can change.
 
     `beside` is what the caller asked for in the same statement.
     """
@@ -41,6 +41,7 @@ class RunPage:
     run: RunView
     progress: Progress
     waits_for: str
+    retries_used: str
     time_left_ms: float | None
     requirements: tuple[RequirementRate, ...]
     frozen: FrozenConfiguration
@@ -74,7 +75,8 @@ class RunPage:
     def seen(self) -> str:
         """A short hash of what the page shows and a poll may find changed."""
         run = self.run
-        state = (astuple(run.totals), run.status, run.cancel_requested_at, self.progress.in_flight, self.waits_for)
+        said = (self.waits_for, self.retries_used)
+        state = (astuple(run.totals), run.status, run.cancel_requested_at, self.progress.in_flight, *said)
         return hashlib.sha256(repr(state).encode()).hexdigest()[:16]
 
 
@@ -92,6 +94,7 @@ def open_run_page(scope: Scope, project_id: UUID, number: int, *, beside: Any = 
             TestRun.endpoint_snapshot,
             TestRun.config,
             TestRun.parts,
+            TestRun.retries,
             TestSetVersion.content_hash,
             open_work().label("open_work"),
             children().label("children"),
@@ -105,7 +108,8 @@ def open_run_page(scope: Scope, project_id: UUID, number: int, *, beside: Any = 
         run=run,
         progress=progress,
         waits_for=standing_still(run, progress),
-        time_left_ms=time_left_ms(run),
+        retries_used=retries_used(run, row.retries),
+        time_left_ms=None if progress.is_held_up else time_left_ms(run),
         requirements=requirements,
         parts=row.parts,
         frozen=FrozenConfiguration(endpoint=row.endpoint_snapshot, content_hash=row.content_hash, config=row.config),

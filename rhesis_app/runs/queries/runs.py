@@ -17,6 +17,7 @@ from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.models import EffectiveResult, RunMetric, Schedule, TestRun
 from rhesis_app.runs.queries.json_rows import json_object
+from rhesis_app.runs.queries.progress import Progress, open_work, standing_still
 from rhesis_app.runs.queries.views import RunView, run_view
 from rhesis_app.runs.rules import COUNTED
 from rhesis_app.tenancy.models import User
@@ -39,6 +40,13 @@ class RunFilter:
 def view_run(scope: Scope, run_id: UUID) -> RunView:
     """One run; NotFound for strangers. While it runs its results are counted, afterwards they stand frozen on the run."""
     return _shown(scope, one_run(scope, TestRun.id == run_id))
+
+
+def view_waiting_run(scope: Scope, run_id: UUID) -> tuple[RunView, str]:
+    """One run and why nothing moves in it, empty while something does."""
+    row = one_run(scope, TestRun.id == run_id, extra=(open_work().label("open_work"),))
+    run = _shown(scope, row)
+    return run, standing_still(run, Progress.read(row.open_work))
 
 
 def view_run_by_number(scope: Scope, project_id: UUID, number: int) -> RunView:

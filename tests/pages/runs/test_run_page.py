@@ -103,6 +103,61 @@ def test_a_running_one_asks_for_itself_and_says_what_it_waits_for(alice: Person,
     assert rows(fragment) == ["two"]
 
 
+@pytest.mark.parametrize(
+    ("held_up", "said"),
+    [
+        ("paused_until = now() + interval '30 seconds'", "The endpoint asks for a pause: going on in "),
+        ("paused_until = now()", "The endpoint&#39;s pause is over: the sweeper calls a worker within ten seconds."),
+        ("open_s = 60, open_until = now() + interval '50 seconds'", "in a row: one call tries it again in "),
+        ("open_s = 60, open_until = now()", "in a row: one call tries whether it is back."),
+    ],
+)
+def test_what_the_endpoint_asks_for_is_said_on_the_page_and_by_the_api(
+    alice: Person, project: ProjectView, held_up: str, said: str
+) -> None:
+    made = run_of(alice, project, *MIXED, PENDING, is_finished=False)
+    with alice.scope() as scope, scope.atomic() as session:
+        session.connection().exec_driver_sql(f"UPDATE endpoint_throttle SET {held_up}")
+    assert said in shown(alice, "/runs/1")
+    assert said in alice.api.get(f"/test-runs/{made.id}").json["waiting_for"].replace("'", "&#39;")
+
+
+def test_a_lowered_limit_is_said_while_calls_are_under_way(alice: Person, project: ProjectView) -> None:
+    made = run_of(alice, project, *MIXED, PENDING, is_finished=False)
+    with alice.scope() as scope, scope.atomic() as session:
+        session.connection().exec_driver_sql("UPDATE endpoint_throttle SET cur_limit = 2, lowered_for = 'timeout'")
+        session.connection().exec_driver_sql(
+            "UPDATE work_item SET lease_owner = 'me', lease_until = now() + interval '1 minute'"
+        )
+        session.connection().exec_driver_sql(
+            "UPDATE test_run SET endpoint_snapshot = endpoint_snapshot || '{\"max_concurrency\": 16}'"
+        )
+    said = "Slower for now: 2 of 16 calls at a time, after calls that got no answer in time."
+    assert said in shown(alice, "/runs/1")
+    assert alice.api.get(f"/test-runs/{made.id}").json["waiting_for"] == said
+
+
+def test_calls_of_another_run_are_why_this_one_waits(alice: Person, project: ProjectView) -> None:
+    waiting = run_of(alice, project, PENDING, is_finished=False)
+    going = run_of(alice, project, PENDING, is_finished=False)
+    with alice.scope() as scope, scope.atomic() as session:
+        session.connection().exec_driver_sql(
+            "UPDATE work_item SET lease_owner = 'me', lease_until = now() + interval '1 minute' WHERE run_id = %s",
+            (going.id,),
+        )
+    assert alice.api.get(f"/test-runs/{waiting.id}").json["waiting_for"].startswith("Other runs are being asked first")
+    assert alice.api.get(f"/test-runs/{going.id}").json["waiting_for"] == ""
+
+
+@pytest.mark.parametrize(("is_finished", "said"), [(False, "10 retries of this run are used"), (True, "were used")])
+def test_a_run_without_retries_left_says_so(alice: Person, project: ProjectView, is_finished: bool, said: str) -> None:
+    run_of(alice, project, *MIXED, *([] if is_finished else [PENDING]), is_finished=is_finished)
+    assert said not in shown(alice, "/runs/1")
+    with alice.scope() as scope, scope.atomic() as session:
+        session.connection().exec_driver_sql("UPDATE test_run SET retries = 10")
+    assert said in shown(alice, "/runs/1")
+
+
 def test_the_last_poll_gives_a_run_that_asks_no_more(alice: Person, project: ProjectView) -> None:
     run_of(alice, project)
     assert "every 2s" not in shown(alice, "/runs/1/progress?seen=older")

@@ -8,9 +8,9 @@ import pytest
 
 from rhesis_app.runs.queries.breakdown import RequirementRate
 from rhesis_app.runs.queries.finding import finding_of, left_out_of
-from rhesis_app.runs.queries.progress import Progress, standing_still, time_left_ms
+from rhesis_app.runs.queries.progress import Progress, retries_used, standing_still, time_left_ms
 from rhesis_app.runs.queries.views import AskedEndpoint, FrozenSet, RunView, rate_from, shown_rate
-from rhesis_app.runs.rules import rate_of
+from rhesis_app.runs.rules import rate_of, retry_budget
 from rhesis_app.sdk import Totals
 
 ID = UUID(int=7)
@@ -58,6 +58,28 @@ GOING = run(Totals(planned=20, passed=5, pending=15))
         (Progress(later=2, next_try_s=6.4), "2 calls are to be tried again, the next one in 7 s."),
         (Progress(later=1, next_try_s=-1), "1 call is to be tried again, the next one in 0 s."),
         (Progress(), ""),
+        (
+            Progress(due=9, open_s=12.1),
+            "The endpoint failed too often in a row: one call tries it again in 13 s.",
+        ),
+        (
+            Progress(in_flight=1, open_s=0.0),
+            "The endpoint failed too often in a row: one call tries whether it is back.",
+        ),
+        (
+            Progress(in_flight=3, limit=3, most=16, lowered_for="timeout"),
+            "Slower for now: 3 of 16 calls at a time, after calls that got no answer in time.",
+        ),
+        (
+            Progress(in_flight=3, limit=3, most=16, lowered_for="throttled"),
+            "Slower for now: 3 of 16 calls at a time, after it asked for fewer.",
+        ),
+        (Progress(in_flight=3, limit=16, most=4, lowered_for="throttled"), ""),
+        (
+            Progress(due=4, is_resuming=True),
+            "The endpoint's pause is over: the sweeper calls a worker within ten seconds.",
+        ),
+        (Progress(due=4, others_work=True), "Other runs are being asked first: this one gets its turn within seconds."),
     ],
 )
 def test_a_bar_that_stands_still_says_why(progress: Progress, said: str) -> None:
@@ -71,6 +93,17 @@ def test_a_cancelled_one_says_what_it_still_waits_for() -> None:
 
 def test_an_ended_run_waits_for_nothing() -> None:
     assert standing_still(run(Totals(planned=1, passed=1), is_finished=True), Progress(due=3)) == ""
+
+
+@pytest.mark.parametrize(("planned", "budget"), [(1, 10), (50, 10), (54, 10), (55, 11), (1000, 200)])
+def test_a_run_has_a_fifth_of_its_tests_as_retries_and_at_least_ten(planned: int, budget: int) -> None:
+    assert retry_budget(planned) == budget
+    going, ended = (
+        run(Totals(planned=planned, pending=planned), is_finished=is_finished) for is_finished in (False, True)
+    )
+    assert retries_used(going, budget - 1) == ""
+    assert f"all {budget} retries of this run are used" in retries_used(going, budget)
+    assert f"all {budget} retries of this run were used" in retries_used(ended, budget)
 
 
 def test_the_time_left_follows_the_pace_so_far() -> None:
