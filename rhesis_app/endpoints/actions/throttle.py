@@ -1,14 +1,14 @@
 """The row that every claim locks: it learns from each batch of calls, in the transaction that writes their answers."""
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import func, text, update
+from sqlalchemy import case, func, text, update
 
 from rhesis_app.endpoints.models import Endpoint, EndpointThrottle
 from rhesis_app.endpoints.queries.endpoints import EndpointView, get_endpoint
-from rhesis_app.endpoints.rules.throttle import Seen, Throttle, after
+from rhesis_app.endpoints.rules.throttle import OPEN_S, Seen, Throttle, after
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.scope import Scope
 
@@ -41,29 +41,37 @@ def learn(scope: Scope, endpoint_id: UUID, calls: Sequence[Seen], most: int) -> 
     return learned
 
 
+_WHOLE: Final = {"cur_limit": None, "successes": 0, "lowered_at": None, "lowered_for": None, "failures": 0}
+_CLOSED: Final = {"open_s": 0.0, "open_until": None}
+_ONE_CALL: Final = {
+    # as if it had not been opened for longer yet: should the call fail, it is opened for as long as the first time
+    "open_s": case((EndpointThrottle.open_s > 0, OPEN_S / 2), else_=0.0),
+    "open_until": case((EndpointThrottle.open_s > 0, func.now())),
+}
+
+
 def forget_trouble(scope: Scope, endpoint_id: UUID) -> None:
     """The whole limit, no pause and a closed breaker, whatever was learned. Call it inside `atomic()`."""
-    scope.session.execute(
-        update(EndpointThrottle)
-        .where(EndpointThrottle.organization_id == scope.organization_id, EndpointThrottle.endpoint_id == endpoint_id)
-        .values(
-            cur_limit=None,
-            successes=0,
-            lowered_at=None,
-            lowered_for=None,
-            failures=0,
-            open_s=0.0,
-            open_until=None,
-            paused_until=func.now(),  # a pause that has ended: pages say that the sweeper is next
-        )
-    )
+    _change(scope, endpoint_id, {**_WHOLE, **_CLOSED})
 
 
 def reset_throttle(scope: Scope, endpoint_id: UUID) -> EndpointView:
-    """Ask an endpoint again that was left alone, with its full limit. Raises NotFound, Forbidden."""
+    """Ask an endpoint again that was left alone, with its full limit; after an open breaker one call goes first.
+
+    Raises NotFound, Forbidden.
+    """
     with scope.atomic():
         row = scope.get(Endpoint, endpoint_id, lock=True)
         scope.require(Permission.ENDPOINT_WRITE, project=row.project_id)
-        forget_trouble(scope, endpoint_id)
+        _change(scope, endpoint_id, {**_WHOLE, **_ONE_CALL})
         scope.record("endpoint.reset_throttle", "endpoint", row.id, name=row.name)
         return get_endpoint(scope, endpoint_id)
+
+
+def _change(scope: Scope, endpoint_id: UUID, values: Mapping[str, Any]) -> None:
+    """A pause has ended then, which says on pages that the sweeper is next."""
+    scope.session.execute(
+        update(EndpointThrottle)
+        .where(EndpointThrottle.organization_id == scope.organization_id, EndpointThrottle.endpoint_id == endpoint_id)
+        .values({**values, "paused_until": func.now()})
+    )

@@ -117,7 +117,10 @@ def restore(endpoint_id: UUID) -> EndpointView:
 @needs(Permission.ENDPOINT_WRITE)
 @blueprint.answers(200, EndpointView)
 def reset_throttle(endpoint_id: UUID) -> EndpointView:
-    """Ask again now: ends a pause, closes the breaker and brings back the whole limit. Runs go on within ten seconds."""
+    """Ask again now: ends a pause, brings back the whole limit, and lets one call through an open breaker.
+
+    Runs go on within ten seconds.
+    """
     return throttle.reset_throttle(current_scope(), endpoint_id)
 
 

@@ -8,6 +8,7 @@ from email.utils import format_datetime
 from typing import Any
 from uuid import UUID
 
+from rhesis_app.endpoints.actions.throttle import reset_throttle
 from rhesis_app.runs.actions.drive import drive_run
 from rhesis_app.runs.actions.sweep import sweep
 from tests.jobs.runs.world import World, make_world
@@ -69,6 +70,11 @@ def outcomes(world: World, run_id: UUID) -> dict[str, int]:
         "SELECT COALESCE(error_code, outcome), count(*) FROM test_result WHERE run_id = :run GROUP BY 1", run=run_id
     )
     return dict(rows)
+
+
+def try_again(world: World) -> None:
+    with world.person.scope() as scope:
+        reset_throttle(scope, world.endpoint_id)
 
 
 def throttle(world: World) -> Any:
@@ -231,6 +237,24 @@ def test_an_endpoint_that_dies_is_left_alone_and_asked_on_when_it_is_back(alice:
         assert server.max_in_flight <= 8
     assert outcomes(world, run_id) == {"passed": 200}
     assert (throttle(world).open_s, throttle(world).open_until) == (0, None)
+
+
+def test_trying_again_by_hand_lets_one_call_through_and_then_all(alice: Person) -> None:
+    is_back = threading.Event()
+    with ScriptedEndpoint(lambda _call: YES if is_back.is_set() else RESET) as server:
+        world = make_world(alice, server.url, questions(100), max_concurrency=8)
+        run_id = world.start()
+        drive(world, run_id)
+        asked = len(server.calls)
+        try_again(world)
+        drive(world, run_id)
+        assert (len(server.calls), throttle(world).open_s) == (asked + 1, 30)
+        is_back.set()
+        try_again(world)
+        finish_run(world, run_id)
+    found = outcomes(world, run_id)
+    assert sum(found.values()) == 100
+    assert found["passed"] >= 90
 
 
 def test_one_call_is_let_through_however_many_slices_there_are(alice: Person) -> None:
