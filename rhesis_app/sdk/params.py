@@ -335,7 +335,7 @@ def is_storable(value: Any, depth: int = 50) -> bool:
     if isinstance(value, str):
         return "\0" not in value and not has_lone_surrogate(value)
     if isinstance(value, float):
-        return math.isfinite(value)
+        return math.isfinite(value) and abs(value) < 2**63  # a jsonb column gives 1e30 back as a whole number
     if depth == 0 or not isinstance(value, Mapping | list | tuple):
         return False
     inner: Iterable[Any] = (*value.keys(), *value.values()) if isinstance(value, Mapping) else value

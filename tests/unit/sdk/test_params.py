@@ -226,7 +226,9 @@ def test_ordinary_json_can_be_stored(value: Any) -> None:
     assert is_storable(value)
 
 
-@pytest.mark.parametrize("value", ["\0", "\ud800", float("inf"), object(), {"a": {"\0": 1}}, {1: 2}, [["\0"]]])
+@pytest.mark.parametrize(
+    "value", ["\0", "\ud800", float("inf"), 1e30, -1e19, object(), {"a": {"\0": 1}}, {1: 2}, [["\0"]]]
+)
 def test_what_a_database_refuses_cannot_be_stored(value: Any) -> None:
     assert not is_storable(value)
 
