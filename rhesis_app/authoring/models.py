@@ -29,14 +29,24 @@ class Requirement(Identified, Stamped, Archivable, TenantOwned, Base):
 
 
 class Metric(Identified, Stamped, Archivable, TenantOwned, Base):
-    """A configured evaluator: key, params and the rule that decides. A judge asks `model_id`, else the project's default."""
+    """A configured evaluator: key, params and the rule that decides. A judge asks `model_id`, else the project's default.
+
+    Criteria from a prompt stand in `params` as they are in `prompt_version_id`.
+    """
 
     __tablename__ = "metric"
     __table_args__ = (
         addressable(),
         belongs_to("project_id", "project"),
         belongs_to("model_id", "model"),
+        belongs_to("prompt_version_id", "prompt_version"),
         Index("uq_metric_name", "organization_id", "project_id", "name", unique=True, postgresql_where=_LIVE),
+        Index(
+            "ix_metric_prompt_version_id",
+            "organization_id",
+            "prompt_version_id",
+            postgresql_where=text("prompt_version_id IS NOT NULL"),
+        ),
     )
     project_id: Mapped[UUID]
     name: Mapped[str]
@@ -45,6 +55,7 @@ class Metric(Identified, Stamped, Archivable, TenantOwned, Base):
     params: Mapped[Json]
     rule: Mapped[Json]
     model_id: Mapped[UUID | None]
+    prompt_version_id: Mapped[UUID | None]
     required: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
 
 
@@ -68,13 +79,17 @@ class TestEdit(Identified, TenantOwned, Base):
 
 
 class MetricVersion(Identified, TenantOwned, Base):
-    """A metric as it was when a run froze it, with the evaluator's revision and, for a judge, what makes its model's judgements."""
+    """A metric as it was when a run froze it, with the evaluator's revision and, for a judge, what makes its model's judgements.
+
+    `prompt_version_id` is where the criteria came from when this content was first frozen; it tells no contents apart.
+    """
 
     __tablename__ = "metric_version"
     __table_args__ = (
         addressable(),
         UniqueConstraint("organization_id", "metric_id", "content_hash"),
         belongs_to("metric_id", "metric"),
+        belongs_to("prompt_version_id", "prompt_version"),
     )
     metric_id: Mapped[UUID]
     content_hash: Mapped[str]
@@ -84,6 +99,7 @@ class MetricVersion(Identified, TenantOwned, Base):
     params: Mapped[Json]
     rule: Mapped[Json]
     model: Mapped[Any] = mapped_column(JSONB(none_as_null=True), nullable=True, default=None)
+    prompt_version_id: Mapped[UUID | None]
     required: Mapped[bool]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 

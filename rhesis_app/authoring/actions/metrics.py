@@ -11,8 +11,10 @@ from sqlalchemy.dialects.postgresql import insert
 
 from rhesis_app.authoring.actions.conflicts import unique_name
 from rhesis_app.authoring.models import Metric, MetricVersion
+from rhesis_app.authoring.queries.criteria import plain, with_criteria
 from rhesis_app.authoring.queries.metrics import MetricView, get_metric
-from rhesis_app.authoring.rules.metrics import Recipe, check_recipe, content_hash, spec_of
+from rhesis_app.authoring.queries.prompts import PromptVersionView
+from rhesis_app.authoring.rules.metrics import CRITERIA, Recipe, check_recipe, content_hash, spec_of, takes_criteria
 from rhesis_app.authoring.rules.names import check_description, check_name
 from rhesis_app.endpoints.actions.judging import JudgeModel, check_judge_choice, choose_judges
 from rhesis_app.kernel.errors import Invalid
@@ -22,6 +24,7 @@ from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.registry import Registry
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.projects.queries import get_project
+from rhesis_app.sdk import EvaluatorSpec
 
 TAKEN = "There is a metric of this name in the project already. Choose another."
 _NAME_IS_UNIQUE = "uq_metric_name"
@@ -35,7 +38,7 @@ class Keep(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewMetric:
-    """A metric to make; a rule of None takes the evaluator's default."""
+    """A metric to make; a rule of None takes the evaluator's default, a `prompt_version_id` gives the criteria."""
 
     project_id: UUID
     name: str
@@ -43,33 +46,40 @@ class NewMetric:
     params: Mapping[str, Any] = field(default_factory=dict)
     rule: Mapping[str, Any] | None = None
     model_id: UUID | None = None
+    prompt_version_id: UUID | None = None
     required: bool = True
     description: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricChanges:
-    """What changes of a metric; None leaves it as it is, but a rule or a model of None takes the default."""
+    """What changes of a metric; None leaves it as it is, but a rule or a model of None takes the default.
+
+    A `prompt_version_id` gives the criteria; with None they stay as they are and are of no prompt any more.
+    """
 
     name: str | None = None
     evaluator: str | None = None
     params: Mapping[str, Any] | None = None
     rule: Mapping[str, Any] | Literal[Keep.KEEP] | None = Keep.KEEP
     model_id: UUID | Literal[Keep.KEEP] | None = Keep.KEEP
+    prompt_version_id: UUID | Literal[Keep.KEEP] | None = Keep.KEEP
     required: bool | None = None
     description: str | None = None
 
     @property
     def touches_recipe(self) -> bool:
         """Whether the evaluator is asked again."""
-        parts = (self.rule is not Keep.KEEP, self.model_id is not Keep.KEEP)
-        return self.evaluator is not None or self.params is not None or any(parts)
+        kept = (self.rule, self.model_id, self.prompt_version_id)
+        return self.evaluator is not None or self.params is not None or any(part is not Keep.KEEP for part in kept)
 
 
 def create_metric(scope: Scope, registry: Registry, new: NewMetric) -> MetricView:
-    """Make a metric. Raises Invalid (`evaluator`, `params.<name>`, `rule`, `name`), NotFound, Conflict."""
+    """Make a metric. Raises Invalid (`evaluator`, `params.<name>`, `prompt_version_id`, `rule`, `name`), NotFound, Conflict."""
     scope.require(Permission.METRIC_WRITE, project=new.project_id)
-    recipe = check_recipe(spec_of(registry, new.evaluator), new.params, new.rule)
+    spec = spec_of(registry, new.evaluator)
+    params = with_criteria(scope, new.project_id, spec, new.params, new.prompt_version_id)
+    recipe = check_recipe(spec, params, new.rule)
     check_judge(scope, recipe, new.project_id, new.model_id)
     row = Metric(
         id=new_id(),
@@ -80,6 +90,7 @@ def create_metric(scope: Scope, registry: Registry, new: NewMetric) -> MetricVie
         params=recipe.params,
         rule=recipe.rule,
         model_id=new.model_id,
+        prompt_version_id=new.prompt_version_id,
         required=new.required,
     )
     with unique_name(_NAME_IS_UNIQUE, TAKEN), scope.atomic() as session:
@@ -206,13 +217,15 @@ def _content(row: Metric, recipe: Recipe, judge: JudgeModel | None) -> dict[str,
         "params": recipe.params,
         "rule": recipe.rule,
         "required": row.required,
+        "prompt_version_id": row.prompt_version_id,
         "model": judge.to_json() if judge is not None else None,
     }
 
 
 def _hashed(content: Mapping[str, Any]) -> dict[str, Any]:
-    """What tells versions apart: metrics without a judge have no model to tell."""
-    return {name: value for name, value in content.items() if name != "model" or value is not None}
+    """What tells versions apart: metrics without a judge have no model to tell, and where words came from changes no score."""
+    told = {name: value for name, value in content.items() if name != "prompt_version_id"}
+    return {name: value for name, value in told.items() if name != "model" or value is not None}
 
 
 def _judges(scope: Scope, rows: Sequence[Metric]) -> dict[UUID, JudgeModel | None]:
@@ -227,13 +240,41 @@ def _change_recipe(scope: Scope, registry: Registry, row: Metric, changes: Metri
         params = dict(changes.params)
     if changes.rule is not Keep.KEEP:
         rule = dict(changes.rule) if changes.rule is not None else None
-    recipe = check_recipe(spec_of(registry, key), params, rule)
+    spec = spec_of(registry, key)
+    recipe = check_recipe(spec, _with_criteria(scope, row, spec, params, changes.prompt_version_id), rule)
+    row.prompt_version_id = _origin(row, recipe, changes.prompt_version_id)
     row.evaluator_key, row.params, row.rule = key, recipe.params, recipe.rule
     if changes.model_id is not Keep.KEEP:
         check_judge(scope, recipe, row.project_id, changes.model_id)
         row.model_id = changes.model_id
     elif not recipe.needs_judge:
         row.model_id = None
+
+
+def _with_criteria(
+    scope: Scope, row: Metric, spec: EvaluatorSpec, params: Mapping[str, Any], given: UUID | Keep | None
+) -> Mapping[str, Any]:
+    """The params with the criteria of the version given; the metric's own version stands in it, whatever became of the prompt."""
+    if not isinstance(given, UUID):
+        return params
+    if given == row.prompt_version_id and takes_criteria(spec):
+        return {**params, CRITERIA: row.params[CRITERIA]}
+    return with_criteria(scope, row.project_id, spec, params, given)
+
+
+def _origin(row: Metric, recipe: Recipe, given: UUID | Keep | None) -> UUID | None:
+    """Where the criteria come from now; other words than those taken are somebody's own."""
+    if not isinstance(given, Keep):
+        return given
+    is_same = takes_criteria(recipe.spec) and recipe.params[CRITERIA] == row.params.get(CRITERIA)
+    return row.prompt_version_id if is_same else None
+
+
+def judge_by(registry: Registry, row: Metric, version: PromptVersionView) -> None:
+    """Give a metric of a prompt another version's text as its criteria. Raises Invalid, and then changes nothing."""
+    params = {**row.params, CRITERIA: plain(version.template)}
+    row.params = check_recipe(spec_of(registry, row.evaluator_key), params, row.rule).params
+    row.prompt_version_id = version.id
 
 
 def check_judge(scope: Scope, recipe: Recipe, project_id: UUID, model_id: UUID | None) -> None:

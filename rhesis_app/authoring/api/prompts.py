@@ -25,7 +25,7 @@ from rhesis_app.web.access import needs
 from rhesis_app.web.openapi import Answer, ApiBlueprint
 from rhesis_app.web.paging import page_request
 from rhesis_app.web.schema_of import schema_of
-from rhesis_app.web.scope import current_scope
+from rhesis_app.web.scope import current_scope, runtime
 
 blueprint = ApiBlueprint(
     "prompts_api", __name__, url_prefix="/api/v1/prompts", description="Reusable texts with variables, in versions"
@@ -123,8 +123,11 @@ def version(prompt_id: UUID, number: int) -> PromptVersionView:
 @needs(Permission.TEST_WRITE)
 @blueprint.answers(200, MovedTests)
 def use_newest(prompt_id: UUID) -> MovedTests:
-    """Take the newest version into all tests that use an older one, with the values they have; those that lack one stay."""
-    return use_newest_version(current_scope(), prompt_id)
+    """Take the newest version into all tests that use an older one, with the values they have; those that lack one stay.
+
+    Metrics that take their criteria from the prompt come along, unless the newest version has variables.
+    """
+    return use_newest_version(current_scope(), runtime().registry, prompt_id)
 
 
 @blueprint.route("/<uuid:prompt_id>/diff")

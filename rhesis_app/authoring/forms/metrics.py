@@ -11,7 +11,7 @@ from werkzeug.datastructures import MultiDict
 from rhesis_app.authoring.actions.metrics import Keep, MetricChanges, NewMetric
 from rhesis_app.authoring.queries.metric_trials import MetricDraft, TriedExchange
 from rhesis_app.authoring.queries.metrics import MetricView
-from rhesis_app.authoring.rules.metrics import usual_rule, usual_scale
+from rhesis_app.authoring.rules.metrics import CRITERIA, usual_rule, usual_scale
 from rhesis_app.kernel.errors import Invalid
 from rhesis_app.kernel.ids import new_id
 from rhesis_app.sdk import Binary, EvaluatorSpec, Labels, Sample
@@ -46,7 +46,8 @@ class SampleForm:
 class MetricForm:
     """A metric as the form holds it. `params` are texts or values by name; `rule` is a rule, or None for the default.
 
-    `bound` is the threshold as typed, `labels` the passing ones; `model_id` is empty for the project's default.
+    `bound` is the threshold as typed, `labels` the passing ones; `model_id` is empty for the project's default,
+    `prompt_version_id` for criteria of one's own.
     """
 
     name: str = ""
@@ -58,6 +59,7 @@ class MetricForm:
     bound: str = ""
     labels: tuple[str, ...] = ()
     model_id: str = ""
+    prompt_version_id: str = ""
     etag: str = ""
     sample: SampleForm = SampleForm()
 
@@ -77,6 +79,7 @@ def form_of(view: MetricView) -> MetricForm:
         required=view.required,
         params=view.params,
         model_id=str(view.model_id or ""),
+        prompt_version_id=str(view.prompt_source.prompt_version_id) if view.prompt_source else "",
         etag=view.etag,
         **_rule_fields(view.rule),
     )
@@ -97,6 +100,7 @@ def metric_form(spec: EvaluatorSpec, form: MultiDict[str, str]) -> MetricForm:
         bound=bound,
         labels=labels,
         model_id=form.get("model_id", ""),
+        prompt_version_id=form.get("prompt_version_id", ""),
         etag=form.get("etag", ""),
         sample=SampleForm(**{name: form.get(f"sample.{name}", "") for name in _SAMPLE_FIELDS}),
     )
@@ -114,18 +118,21 @@ def new_metric(project_id: UUID, spec: EvaluatorSpec, form: MetricForm) -> NewMe
         params=_params(spec, form),
         rule=form.rule,
         model_id=_model_id(form),
+        prompt_version_id=_version_id(form),
         required=form.required,
         description=form.description,
     )
 
 
-def metric_changes(spec: EvaluatorSpec, form: MetricForm) -> MetricChanges:
+def metric_changes(spec: EvaluatorSpec, form: MetricForm, stored: MetricView) -> MetricChanges:
     """The form as changes. It draws no rule for a yes-or-no evaluator, so a metric keeps the one it has."""
+    version_id = _version_id(form)
     return MetricChanges(
         name=form.name,
-        params=_params(spec, form),
+        params=_params(spec, form, stored),
         rule=Keep.KEEP if _draws_no_rule(spec) else form.rule,
         model_id=_model_id(form),
+        prompt_version_id=Keep.KEEP if _is_kept(version_id, stored) else version_id,
         required=form.required,
         description=form.description,
     )
@@ -134,8 +141,14 @@ def metric_changes(spec: EvaluatorSpec, form: MetricForm) -> MetricChanges:
 def metric_draft(project_id: UUID, spec: EvaluatorSpec, form: MetricForm, stored: MetricView | None) -> MetricDraft:
     """The form as something to try, with the stored rule where the form draws none."""
     rule = stored.rule if _draws_no_rule(spec) and stored is not None else form.rule
+    version_id = _version_id(form)
     return MetricDraft(
-        project_id=project_id, evaluator=spec.key, params=_params(spec, form), rule=rule, model_id=_model_id(form)
+        project_id=project_id,
+        evaluator=spec.key,
+        params=_params(spec, form, stored),
+        rule=rule,
+        model_id=_model_id(form),
+        prompt_version_id=None if _is_kept(version_id, stored) else version_id,
     )
 
 
@@ -178,8 +191,27 @@ def _model_id(form: MetricForm) -> UUID | None:
         raise Invalid.field("model_id", "Choose a model of this project that is not archived.") from None
 
 
-def _params(spec: EvaluatorSpec, form: MetricForm) -> dict[str, Any]:
-    return read_form(spec.params, {name: str(text) for name, text in form.params.items()})
+def _version_id(form: MetricForm) -> UUID | None:
+    """The version chosen; None for criteria of one's own. Raises Invalid at `prompt_version_id` for what is no id."""
+    if not form.prompt_version_id:
+        return None
+    try:
+        return UUID(form.prompt_version_id)
+    except ValueError:
+        raise Invalid.field("prompt_version_id", "Choose a prompt of this project that is not archived.") from None
+
+
+def _is_kept(version_id: UUID | None, stored: MetricView | None) -> bool:
+    """Whether the version chosen is the one that the metric has: then its words stand in the form, and may be changed there."""
+    source = stored.prompt_source if stored is not None else None
+    return source is not None and source.prompt_version_id == version_id
+
+
+def _params(spec: EvaluatorSpec, form: MetricForm, stored: MetricView | None = None) -> dict[str, Any]:
+    read = read_form(spec.params, {name: str(text) for name, text in form.params.items()})
+    if stored is not None and stored.prompt_source is not None and CRITERIA in read:
+        read[CRITERIA] = _as_it_was(read[CRITERIA], str(stored.params[CRITERIA]))
+    return read
 
 
 def _rule(spec: EvaluatorSpec, comparison: str, bound: str, labels: tuple[str, ...]) -> dict[str, Any] | None:

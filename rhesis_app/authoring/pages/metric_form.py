@@ -1,6 +1,7 @@
 """The page with a metric's form and, beside it, the box where it is tried."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from flask import Response, url_for
@@ -8,10 +9,13 @@ from flask import Response, url_for
 from rhesis_app.authoring.forms.metrics import MetricForm
 from rhesis_app.authoring.queries.metric_trials import TrialView
 from rhesis_app.authoring.queries.metrics import MetricView
+from rhesis_app.authoring.queries.prompt_choices import list_version_choices
 from rhesis_app.authoring.rules.metrics import (
+    CRITERIA,
     describe_scale,
     in_words,
     rule_in_words,
+    takes_criteria,
     usual_needs,
     usual_rule,
     usual_scale,
@@ -22,7 +26,7 @@ from rhesis_app.kernel.permissions import Permission
 from rhesis_app.projects.queries import ProjectView
 from rhesis_app.runs.queries.stored_samples import list_sample_choices
 from rhesis_app.sdk import EvaluatorSpec, Need
-from rhesis_app.sdk.params import fields_of
+from rhesis_app.sdk.params import ParamField, fields_of
 from rhesis_app.web.pages import render_page
 from rhesis_app.web.scope import current_scope
 
@@ -46,6 +50,7 @@ def form_page(
     needs = metric.needs if metric else usual_needs(spec)
     here = {"slug": slug, "metric_id": metric.id} if metric else {"slug": slug}
     scale = usual_scale(spec)
+    prompt_choices = _prompt_choices(page) if takes_criteria(spec) else ()
     errors = _drawn(error, describe_scale(scale)["kind"])
     return render_page(
         "metrics/form.html",
@@ -54,7 +59,8 @@ def form_page(
         status=error.status if error else 200,
         metric=metric,
         evaluator=spec,
-        fields=fields_of(spec.params),
+        fields=_fields(spec, can_take=bool(prompt_choices)),
+        prompt_choices=prompt_choices,
         scale=describe_scale(scale),
         scale_words=str(scale) if spec.has_fixed_scale else "On the scale that is set above.",
         label_choices=[(name, name, "") for name in getattr(scale, "names", ())] if spec.has_fixed_scale else (),
@@ -85,6 +91,21 @@ def _model_choices(page: MetricPage) -> list[tuple[str, str]]:
     return [("", f"The project's default ({default})"), *offered.items()]
 
 
+def _prompt_choices(page: MetricPage) -> Sequence[tuple[str, str]]:
+    """Versions that may give the criteria, after none; nothing where there are none."""
+    source = page.metric.prompt_source if page.metric else None
+    also = source.prompt_version_id if source else None
+    found = list_version_choices(current_scope(), page.project.id, also, only_plain=True)
+    return [("", "none: the words above"), *((str(one.id), one.label) for one in found)] if found else ()
+
+
+def _fields(spec: EvaluatorSpec, *, can_take: bool) -> tuple[ParamField, ...]:
+    """The settings; criteria may stay empty where a prompt can give them."""
+    return tuple(
+        replace(one, required=False) if can_take and one.name == CRITERIA else one for one in fields_of(spec.params)
+    )
+
+
 def _stored_choices(project_id: UUID) -> list[tuple[str, str]]:
     """The latest answers to try it on."""
     choices = list_sample_choices(current_scope(), project_id)
@@ -104,6 +125,7 @@ def _drawn(error: AppError | None, kind: str) -> dict[str, list[str]]:
 
 _TITLES = {
     "model_id": "Judged by",
+    "prompt_version_id": "Criteria from a prompt",
     "rule.bound": "Threshold",
     "rule.labels": "Passing labels",
     "sample.prompt": "Prompt",

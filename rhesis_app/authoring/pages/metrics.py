@@ -14,8 +14,9 @@ from rhesis_app.authoring.queries import metric_trials
 from rhesis_app.authoring.queries import metrics as queries
 from rhesis_app.authoring.queries.attacks import latest_attack_suite
 from rhesis_app.authoring.queries.evaluators import group_evaluators
+from rhesis_app.authoring.queries.prompts import get_prompt
 from rhesis_app.authoring.rules.metrics import spec_of
-from rhesis_app.kernel.errors import AppError, Conflict, NotFound
+from rhesis_app.kernel.errors import AppError, Conflict, Invalid, NotFound
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.projects.queries import ProjectView, project_by_slug
 from rhesis_app.runs.queries.stored_samples import stored_sample
@@ -74,7 +75,8 @@ def create(slug: str) -> Response:
 @needs(Permission.METRIC_WRITE)
 def try_metric(slug: str) -> Response:
     """Score one exchange with what stands in the form, of a new metric or of changes to one; nothing is stored."""
-    page = _sent(project_by_slug(current_scope(), slug), forms.id_in(request.form.get("metric_id", "")))
+    project, metric_id = project_by_slug(current_scope(), slug), forms.id_in(request.form.get("metric_id", ""))
+    page = _sent(project, _metric(project, metric_id) if metric_id else None)
     try:
         if request.form.get("load"):
             return form_page(replace(page, form=_on_stored(page.project, page.form)))
@@ -113,14 +115,35 @@ def edit(slug: str, metric_id: UUID) -> Response:
 def update(slug: str, metric_id: UUID) -> Response:
     """Change a metric; past runs keep theirs."""
     scope, registry = current_scope(), runtime().registry
-    page = _sent(project_by_slug(scope, slug), metric_id)
+    project = project_by_slug(scope, slug)
+    stored = _metric(project, metric_id)
+    page = _sent(project, stored)
     try:
-        changes, if_match = forms.metric_changes(page.spec, page.form), page.form.etag or None
+        changes, if_match = forms.metric_changes(page.spec, page.form, stored), page.form.etag or None
         view = actions.update_metric(scope, registry, metric_id, changes, if_match=if_match)
     except AppError as error:
         return form_page(page, error=error)
     say(f"“{view.name}” was saved. Past runs keep it as it was.")
     return go_to(url_for("metrics.show", slug=slug, metric_id=metric_id))
+
+
+@blueprint.post("/p/<slug>/metrics/<uuid:metric_id>/newest-prompt")
+@needs(Permission.METRIC_WRITE)
+def use_newest(slug: str, metric_id: UUID) -> Response:
+    """Take the criteria from the newest version of the metric's prompt."""
+    scope, here = current_scope(), url_for("metrics.show", slug=slug, metric_id=metric_id)
+    source = _metric(project_by_slug(scope, slug), metric_id).prompt_source
+    if source is None:
+        raise Conflict("This metric's criteria are written here: there is no prompt to take a newer version from.")
+    newest = get_prompt(scope, source.prompt_id)
+    changes = actions.MetricChanges(prompt_version_id=newest.version_id)
+    try:
+        actions.update_metric(scope, runtime().registry, metric_id, changes)
+    except Invalid as error:
+        say(error.detail, kind="failed")
+        return go_to(here)
+    say(f"It judges by version {newest.version} now. Past runs keep what they judged by.")
+    return go_to(here)
 
 
 @blueprint.post("/p/<slug>/metrics/<uuid:metric_id>/archive")
@@ -155,9 +178,8 @@ def _metric(project: ProjectView, metric_id: UUID) -> queries.MetricView:
     return view
 
 
-def _sent(project: ProjectView, metric_id: UUID | None) -> MetricPage:
+def _sent(project: ProjectView, view: queries.MetricView | None) -> MetricPage:
     """The form that was sent, of a new metric or of one that is there."""
-    view = _metric(project, metric_id) if metric_id else None
     spec = spec_of(runtime().registry, view.evaluator if view else request.form.get("evaluator", ""))
     return MetricPage(project=project, spec=spec, form=forms.metric_form(spec, request.form), metric=view)
 

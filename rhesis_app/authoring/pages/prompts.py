@@ -6,9 +6,10 @@ from uuid import UUID
 from flask import Blueprint, Response, request, url_for
 
 from rhesis_app.authoring.actions import prompts as actions
-from rhesis_app.authoring.actions.newest_prompts import use_newest_version
+from rhesis_app.authoring.actions.newest_prompts import MovedTests, use_newest_version
 from rhesis_app.authoring.forms import prompts as forms
 from rhesis_app.authoring.queries import prompts as queries
+from rhesis_app.authoring.queries.metrics import list_metrics_of_prompt
 from rhesis_app.authoring.rules.prompts import read_template
 from rhesis_app.kernel.errors import AppError, Conflict, NotFound
 from rhesis_app.kernel.permissions import Permission
@@ -18,7 +19,7 @@ from rhesis_app.web.filters import counted
 from rhesis_app.web.htmx import go_to
 from rhesis_app.web.pages import render_page, say
 from rhesis_app.web.paging import page_links, page_request
-from rhesis_app.web.scope import current_scope
+from rhesis_app.web.scope import current_scope, runtime
 
 blueprint = Blueprint("prompts", __name__)
 SHOWN_VERSIONS = 20
@@ -148,16 +149,15 @@ def restore_version(slug: str, prompt_id: UUID, number: int) -> Response:
 @blueprint.post("/p/<slug>/prompts/<uuid:prompt_id>/use-newest")
 @needs(Permission.TEST_WRITE)
 def use_newest(slug: str, prompt_id: UUID) -> Response:
-    """Take the newest version into all tests that use an older one."""
+    """Take the newest version into all tests and metrics that use an older one."""
     _prompt(project_by_slug(current_scope(), slug), prompt_id)
     try:
-        done = use_newest_version(current_scope(), prompt_id)
+        done = use_newest_version(current_scope(), runtime().registry, prompt_id)
     except Conflict as error:
         say(error.detail, kind="failed")
     else:
-        said = f"{counted(done.moved, 'test')} now with version {done.version}."
-        stays = f" {counted(done.left, 'test')} left as before: {done.left_tests[0].reason}" if done.left else ""
-        say(said + stays, kind="error" if done.left else "passed")
+        said, is_whole = _said_of(done)
+        say(said, kind="passed" if is_whole else "error")
     return go_to(url_for("prompts.show", slug=slug, prompt_id=prompt_id))
 
 
@@ -200,6 +200,22 @@ def restore(slug: str, prompt_id: UUID) -> Response:
     return go_to(here)
 
 
+def _said_of(done: MovedTests) -> tuple[str, bool]:
+    """(what came of it in a sentence or three, whether nothing was left)."""
+    moved = [(done.moved, "test"), (done.moved_metrics, "metric")]
+    said = [f"{_listed(moved)} now with version {done.version}."]
+    if done.left:
+        said.append(f"{counted(done.left, 'test')} left as before: {done.left_tests[0].reason}")
+    if done.left_metrics:
+        said.append(f"{counted(len(done.left_metrics), 'metric')} left as before: {done.left_metrics[0].reason}")
+    return " ".join(said), len(said) == 1
+
+
+def _listed(counts: list[tuple[int, str]]) -> str:
+    """Those that there are, and of none the first."""
+    return " and ".join(counted(count, noun) for count, noun in [one for one in counts if one[0]] or counts[:1])
+
+
 def _prompt(project: ProjectView, prompt_id: UUID) -> queries.PromptView:
     view = queries.get_prompt(current_scope(), prompt_id)
     if view.project_id != project.id:
@@ -218,6 +234,7 @@ def _show_page(project: ProjectView, view: queries.PromptView, shown: queries.Pr
         shown=shown,
         pieces=template.pieces,
         variables=template.variables,
+        metrics=list_metrics_of_prompt(current_scope(), view.id) if view.metric_count else (),
         versions=page,
         links=page_links(page),
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
+from rhesis_app.authoring.queries.criteria import with_criteria
 from rhesis_app.authoring.rules.metrics import check_recipe, ends_of, scale_of, spec_of, threshold_of
 from rhesis_app.endpoints.actions.judging import lend_for_trial
 from rhesis_app.endpoints.rules.models import money
@@ -31,6 +32,7 @@ class MetricDraft:
     params: Mapping[str, Any] = field(default_factory=dict)
     rule: Mapping[str, Any] | None = None
     model_id: UUID | None = None
+    prompt_version_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,10 +101,11 @@ class PreparedTrial:
 def prepare_trial(
     scope: Scope, registry: Registry, judges: Judges, draft: MetricDraft, exchange: TriedExchange
 ) -> PreparedTrial:
-    """Make a trial ready. Raises Invalid at `evaluator`, `params.<name>`, `rule`, `model_id`, `sample.<name>`."""
+    """Make a trial ready. Raises Invalid at `evaluator`, `params.<name>`, `rule`, `model_id`, `prompt_version_id`, `sample.<name>`."""
     scope.require(Permission.METRIC_WRITE, project=draft.project_id)
     spec = spec_of(registry, draft.evaluator)
-    checked = check_recipe(spec, draft.params, draft.rule)
+    params = with_criteria(scope, draft.project_id, spec, draft.params, draft.prompt_version_id)
+    checked = check_recipe(spec, params, draft.rule)
     recipe = MetricRecipe(name="", evaluator=spec.key, params=checked.params, rule=checked.rule, revision=spec.revision)
     sample = _sample(exchange)
     tools = lend_for_trial(scope, judges, draft.project_id, draft.model_id) if checked.needs_judge else None

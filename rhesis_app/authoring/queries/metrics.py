@@ -8,7 +8,8 @@ from uuid import UUID
 
 from sqlalchemy import Select, func, select
 
-from rhesis_app.authoring.models import Metric, Requirement, RequirementMetric
+from rhesis_app.authoring.models import Metric, Prompt, PromptVersion, Requirement, RequirementMetric
+from rhesis_app.authoring.queries.criteria import CriteriaOrigin
 from rhesis_app.authoring.queries.narrowing import in_projects, total_of
 from rhesis_app.authoring.rules.metrics import check_recipe, describe_scale, in_words, rule_in_words, scale_of
 from rhesis_app.authoring.rules.names import search_text
@@ -27,7 +28,8 @@ class MetricView:
     """A metric with what its evaluator makes of it.
 
     `passes_when` is read after "the score is". `model_id` and `model` (its name) are of the model that judges; None for the
-    project's default, and where nothing is judged by one. `problem` says why no run can use it now: then `scale` and `needs` are
+    project's default, and where nothing is judged by one. `prompt_source` says which version of a prompt the criteria are
+    from. `problem` says why no run can use it now: then `scale` and `needs` are
     not known, or the settings do not fit the evaluator any more.
     """
 
@@ -44,6 +46,7 @@ class MetricView:
     needs: tuple[str, ...]
     model_id: UUID | None
     model: str | None
+    prompt_source: CriteriaOrigin | None
     required: bool
     problem: str | None
     requirement_count: int
@@ -88,6 +91,15 @@ class JudgedRequirement:
 
     id: UUID
     name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptedMetric:
+    """A metric whose criteria are from this version of a prompt."""
+
+    id: UUID
+    name: str
+    version: int
 
 
 def list_metrics(scope: Scope, registry: Registry, request: PageRequest, chosen: MetricFilter) -> Page[MetricView]:
@@ -147,7 +159,26 @@ def list_judged_requirements(scope: Scope, metric_id: UUID) -> tuple[JudgedRequi
     return tuple(JudgedRequirement(id=found_id, name=name) for found_id, name in scope.session.execute(query))
 
 
-def view_metric(registry: Registry, row: Metric, requirement_count: int, model: str | None) -> MetricView:
+def list_metrics_of_prompt(scope: Scope, prompt_id: UUID) -> tuple[PromptedMetric, ...]:
+    """The live metrics whose criteria are from any version of a prompt, by name, at most 200; none for who may not read them."""
+    query = (
+        scope.select(Metric.id, Metric.name, PromptVersion.number, Metric.project_id)
+        .join(
+            PromptVersion,
+            (PromptVersion.organization_id == Metric.organization_id) & (PromptVersion.id == Metric.prompt_version_id),
+        )
+        .where(PromptVersion.prompt_id == prompt_id, Metric.archived_at.is_(None))
+        .order_by(Metric.name, Metric.id)
+        .limit(200)
+    )
+    return tuple(
+        PromptedMetric(id=found_id, name=name, version=number)
+        for found_id, name, number, project_id in scope.session.execute(query)
+        if scope.may(Permission.METRIC_READ, project=project_id)
+    )
+
+
+def view_metric(registry: Registry, row: Metric, requirement_count: int, model: str | None, *origin: Any) -> MetricView:
     """The row as it is shown; a metric whose plugin is gone or changed is shown with its problem."""
     spec = registry.evaluators.get(row.evaluator_key)
     needs, problem = _fit(spec, row)
@@ -166,6 +197,7 @@ def view_metric(registry: Registry, row: Metric, requirement_count: int, model: 
         needs=needs,
         model_id=row.model_id,
         model=model,
+        prompt_source=_origin(row, *origin),
         required=row.required,
         problem=problem,
         requirement_count=requirement_count,
@@ -173,6 +205,18 @@ def view_metric(registry: Registry, row: Metric, requirement_count: int, model: 
         updated_at=row.updated_at,
         archived_at=row.archived_at,
         etag=etag(row.id, row.updated_at),
+    )
+
+
+def _origin(row: Metric, prompt_id: UUID, name: str, version: int, newest_version: int) -> CriteriaOrigin | None:
+    if row.prompt_version_id is None:
+        return None
+    return CriteriaOrigin(
+        prompt_id=prompt_id,
+        name=name,
+        prompt_version_id=row.prompt_version_id,
+        version=version,
+        newest_version=newest_version,
     )
 
 
@@ -198,8 +242,19 @@ def _rows(scope: Scope) -> Select[Any]:
         .correlate(Metric)
         .scalar_subquery()
     )
-    return scope.select(Metric, requirements.label("requirement_count"), Model.name.label("model")).outerjoin(
-        Model, (Model.organization_id == Metric.organization_id) & (Model.id == Metric.model_id)
+    version = PromptVersion
+    return (
+        scope.select(
+            Metric,
+            requirements.label("requirement_count"),
+            Model.name.label("model"),
+            *(version.prompt_id, Prompt.name.label("prompt"), version.number, Prompt.version),
+        )
+        .outerjoin(Model, (Model.organization_id == Metric.organization_id) & (Model.id == Metric.model_id))
+        .outerjoin(
+            version, (version.organization_id == Metric.organization_id) & (version.id == Metric.prompt_version_id)
+        )
+        .outerjoin(Prompt, (Prompt.organization_id == version.organization_id) & (Prompt.id == version.prompt_id))
     )
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, func, select, true
 
-from rhesis_app.authoring.models import Prompt, PromptVersion, Test
+from rhesis_app.authoring.models import Metric, Prompt, PromptVersion, Test
 from rhesis_app.authoring.queries.narrowing import in_projects, total_of
 from rhesis_app.authoring.rules.names import search_text
 from rhesis_app.authoring.rules.prompts import LARGEST, read_template
@@ -24,9 +24,9 @@ from rhesis_app.tenancy.models import User
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptView:
-    """A prompt with its newest version's number, id, text and variables; how many live tests and endpoints use any version.
+    """A prompt with its newest version's number, id, text and variables; how many live tests, metrics and endpoints use any version.
 
-    Of the tests, `older_test_count` use an older one.
+    Of the tests and metrics, `older_test_count` and `older_metric_count` use an older one.
     """
 
     id: UUID
@@ -38,6 +38,8 @@ class PromptView:
     variables: tuple[str, ...]
     test_count: int
     older_test_count: int
+    metric_count: int
+    older_metric_count: int
     endpoint_count: int
     created_at: datetime
     updated_at: datetime
@@ -217,11 +219,13 @@ def _rows(scope: Scope) -> Select[Any]:
         PromptVersion.variables,
         _uses(Test),
         _uses(Test, only_older=True),
+        _uses(Metric),
+        _uses(Metric, only_older=True),
         _uses(Endpoint),
     ).join(PromptVersion, _NEWEST)
 
 
-def _uses(row_class: type[Test | Endpoint], *, only_older: bool = False) -> ColumnElement[int]:
+def _uses(row_class: type[Test | Metric | Endpoint], *, only_older: bool = False) -> ColumnElement[int]:
     """How many live rows use any version of the prompt, or `only_older` ones."""
     used = PromptVersion.__table__.alias("used")
     its = and_(used.c.organization_id == row_class.organization_id, used.c.id == row_class.prompt_version_id)
@@ -237,7 +241,7 @@ def _uses(row_class: type[Test | Endpoint], *, only_older: bool = False) -> Colu
 
 
 def _view(row: Prompt, version_id: UUID, template: str, variables: list[str], *uses: int) -> PromptView:
-    test_count, older_test_count, endpoint_count = uses
+    test_count, older_test_count, metric_count, older_metric_count, endpoint_count = uses
     return PromptView(
         id=row.id,
         project_id=row.project_id,
@@ -248,6 +252,8 @@ def _view(row: Prompt, version_id: UUID, template: str, variables: list[str], *u
         variables=tuple(variables),
         test_count=test_count,
         older_test_count=older_test_count,
+        metric_count=metric_count,
+        older_metric_count=older_metric_count,
         endpoint_count=endpoint_count,
         created_at=row.created_at,
         updated_at=row.updated_at,

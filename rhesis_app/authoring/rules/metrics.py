@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 from rhesis_app.kernel.errors import Invalid
 from rhesis_app.kernel.registry import Registry
@@ -19,6 +19,8 @@ NEED_WORDS: dict[str, str] = {
     Need.TOOL_CALLS: "tool calls",
     Need.JUDGE: "a judge",
 }
+CRITERIA: Final = "criteria"
+"""The param whose text a judge may take from a prompt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +97,12 @@ def scale_with(spec: EvaluatorSpec, settings: Any) -> Scale:
     except Exception as raised:
         sentence = f"The evaluator {spec.key} cannot say its scale with these settings ({type(raised).__name__})."
         raise Invalid.field("params", sentence) from raised
+
+
+def takes_criteria(spec: EvaluatorSpec) -> bool:
+    """Whether its criteria may be taken from a prompt: it asks a judge, and has a text of that name."""
+    told = (param for param in plugin_params.fields_of(spec.params) if param.name == CRITERIA)
+    return any(param.kind == "text" for param in told) and Need.JUDGE in usual_needs(spec)
 
 
 def _usual_settings(spec: EvaluatorSpec) -> Any:

@@ -10,6 +10,11 @@ from rhesis_app.web.openapi import Input, ListArguments
 _KEY = validate.Regexp(r"[a-z0-9_.]*\Z", error="Give an evaluator's key, such as text.contains.")
 _JUDGE = {"description": "the model that judges; null for the project's default. Only for evaluators that need a judge"}
 
+_CRITERIA = {
+    "description": "a prompt's version, without variables, whose text becomes `params.criteria`; null for criteria of one's own."
+    " Only for evaluators that need a judge and have criteria"
+}
+
 
 class RecipeArguments(Input):
     """An evaluator and its settings; a rule of null takes the evaluator's default."""
@@ -19,6 +24,7 @@ class RecipeArguments(Input):
     params = fields.Dict(keys=fields.String(), load_default=dict)
     rule = fields.Dict(keys=fields.String(), load_default=None, allow_none=True)
     model_id = fields.UUID(load_default=None, allow_none=True, metadata=_JUDGE)
+    prompt_version_id = fields.UUID(load_default=None, allow_none=True, metadata=_CRITERIA)
 
 
 class NewMetricArguments(RecipeArguments):
@@ -30,13 +36,14 @@ class NewMetricArguments(RecipeArguments):
 
 
 class MetricChangesArguments(Input):
-    """Only the fields that change; `params` replaces all settings."""
+    """Only the fields that change; `params` replaces all settings. Other criteria than a prompt's are of that prompt no more."""
 
     name = fields.String(validate=validate.Length(1, MAX_NAME))
     evaluator = fields.String(validate=validate.Length(1, 200))
     params = fields.Dict(keys=fields.String())
     rule = fields.Dict(keys=fields.String(), allow_none=True)
     model_id = fields.UUID(allow_none=True, metadata=_JUDGE)
+    prompt_version_id = fields.UUID(allow_none=True, metadata=_CRITERIA)
     required = fields.Boolean()
     description = fields.String(validate=validate.Length(max=MAX_DESCRIPTION))
 
