@@ -7,9 +7,9 @@ from uuid import UUID
 from flask import Response, url_for
 
 from rhesis_app.authoring.forms.metrics import MetricForm
+from rhesis_app.authoring.queries.criteria import JudgeChoices, list_judge_choices
 from rhesis_app.authoring.queries.metric_trials import TrialView
 from rhesis_app.authoring.queries.metrics import MetricView
-from rhesis_app.authoring.queries.prompt_choices import list_version_choices
 from rhesis_app.authoring.rules.metrics import (
     CRITERIA,
     describe_scale,
@@ -20,7 +20,7 @@ from rhesis_app.authoring.rules.metrics import (
     usual_rule,
     usual_scale,
 )
-from rhesis_app.endpoints.queries.models import list_model_choices
+from rhesis_app.endpoints.queries.models import ModelChoice, list_model_choices
 from rhesis_app.kernel.errors import AppError
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.projects.queries import ProjectView
@@ -50,7 +50,8 @@ def form_page(
     needs = metric.needs if metric else usual_needs(spec)
     here = {"slug": slug, "metric_id": metric.id} if metric else {"slug": slug}
     scale = usual_scale(spec)
-    prompt_choices = _prompt_choices(page) if takes_criteria(spec) else ()
+    choices = _judge_choices(page)
+    prompt_choices = _prompt_choices(choices)
     errors = _drawn(error, describe_scale(scale)["kind"])
     return render_page(
         "metrics/form.html",
@@ -67,7 +68,7 @@ def form_page(
         needs=needs,
         needs_in_words=in_words(needs),
         passes_when=rule_in_words(metric.rule if metric else usual_rule(spec), scale),
-        model_choices=_model_choices(page) if Need.JUDGE in needs else (),
+        model_choices=_model_choices(page, choices.models) if Need.JUDGE in needs else (),
         stored_choices=_stored_choices(page.project.id),
         form=page.form,
         errors=errors,
@@ -79,10 +80,9 @@ def form_page(
     )
 
 
-def _model_choices(page: MetricPage) -> list[tuple[str, str]]:
+def _model_choices(page: MetricPage, choices: Sequence[ModelChoice]) -> list[tuple[str, str]]:
     """The models that may judge, after the default by its name; a chosen one that is archived is there to be seen."""
     scope, metric = current_scope(), page.metric
-    choices = list_model_choices(scope, page.project.id)
     lent = scope.lent_model.model_name if scope.lent_model else "none is connected yet"
     default = next((f"{one.name}, {one.model_name}" for one in choices if one.is_default), lent)
     offered = {str(one.id): f"{one.name}, {one.model_name}" for one in choices}
@@ -91,12 +91,17 @@ def _model_choices(page: MetricPage) -> list[tuple[str, str]]:
     return [("", f"The project's default ({default})"), *offered.items()]
 
 
-def _prompt_choices(page: MetricPage) -> Sequence[tuple[str, str]]:
+def _prompt_choices(found: JudgeChoices) -> Sequence[tuple[str, str]]:
     """Versions that may give the criteria, after none; nothing where there are none."""
-    source = page.metric.prompt_source if page.metric else None
-    also = source.prompt_version_id if source else None
-    found = list_version_choices(current_scope(), page.project.id, also, only_plain=True)
-    return [("", "none: the words above"), *((str(one.id), one.label) for one in found)] if found else ()
+    return [("", "none: the words above"), *found.versions] if found.versions else ()
+
+
+def _judge_choices(page: MetricPage) -> JudgeChoices:
+    scope, source = current_scope(), page.metric.prompt_source if page.metric else None
+    if takes_criteria(page.spec):
+        return list_judge_choices(scope, page.project.id, source.prompt_version_id if source else None)
+    is_judge = Need.JUDGE in (page.metric.needs if page.metric else usual_needs(page.spec))
+    return JudgeChoices(models=list_model_choices(scope, page.project.id) if is_judge else (), versions=())
 
 
 def _fields(spec: EvaluatorSpec, *, can_take: bool) -> tuple[ParamField, ...]:

@@ -1,9 +1,9 @@
-"""Prompts and their versions where one is chosen: by a test, by an endpoint, by a judge."""
+"""Prompts and their versions where one is chosen: by a test, by an endpoint."""
 
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import and_, func, or_, true
+from sqlalchemy import and_, or_
 
 from rhesis_app.authoring.models import Prompt, PromptVersion
 from rhesis_app.authoring.rules.prompts import LARGEST
@@ -96,17 +96,11 @@ class VersionChoice:
         return f"{self.name}, version {self.version}"
 
 
-def list_version_choices(
-    scope: Scope, project_id: UUID, also: UUID | None = None, *, only_plain: bool = False
-) -> tuple[VersionChoice, ...]:
-    """The newest version of each live prompt, at most 200, and the version `also` before them; none for who may not read them.
-
-    `only_plain` leaves out texts with variables.
-    """
+def list_version_choices(scope: Scope, project_id: UUID, also: UUID | None = None) -> tuple[VersionChoice, ...]:
+    """The newest version of each live prompt, at most 200, and the version `also` before them; none for who may not read them."""
     if not scope.may(Permission.PROMPT_READ, project=project_id):
         return ()
-    is_plain = func.cardinality(PromptVersion.variables) == 0 if only_plain else true()
-    is_newest = and_(PromptVersion.number == Prompt.version, Prompt.archived_at.is_(None), is_plain)
+    is_newest = and_(PromptVersion.number == Prompt.version, Prompt.archived_at.is_(None))
     columns = (PromptVersion.id, PromptVersion.prompt_id, Prompt.name, PromptVersion.number, Prompt.version)
     query = (
         scope.select(*columns)

@@ -6,8 +6,38 @@ from typing import Any
 from sqlalchemy import Text, cast, func, literal, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
-from rhesis_app.authoring.models import MetricVersion
+from rhesis_app.authoring.models import MetricVersion, Prompt, PromptVersion
 from rhesis_app.runs.models import EffectiveEvaluation, EffectiveResult
+
+
+def json_object(columns: Mapping[str, Any]) -> Any:
+    """A JSON object of these columns."""
+    return func.json_build_object(*(part for name, column in columns.items() for part in (literal(name), column)))
+
+
+def _criteria_from() -> Any:
+    """The version of a prompt that a frozen metric's criteria came from, or null; correlated to MetricVersion."""
+    told = {
+        "prompt_id": Prompt.id,
+        "name": Prompt.name,
+        "prompt_version_id": PromptVersion.id,
+        "version": PromptVersion.number,
+    }
+    return (
+        select(json_object(told))
+        .join_from(
+            PromptVersion,
+            Prompt,
+            (Prompt.organization_id == PromptVersion.organization_id) & (Prompt.id == PromptVersion.prompt_id),
+        )
+        .where(
+            PromptVersion.organization_id == MetricVersion.organization_id,
+            PromptVersion.id == MetricVersion.prompt_version_id,
+        )
+        .correlate(MetricVersion)
+        .scalar_subquery()
+    )
+
 
 LISTED: Mapping[str, Any] = {
     "id": EffectiveEvaluation.id,
@@ -38,16 +68,12 @@ SHOWN: Mapping[str, Any] = {
     "revision": MetricVersion.evaluator_revision,
     "rule": MetricVersion.rule,
     "params": MetricVersion.params,
+    "criteria_from": _criteria_from(),
     "evidence": EffectiveEvaluation.evidence,
     "duration_ms": EffectiveEvaluation.duration_ms,
     "raw": EffectiveEvaluation.raw,
 }
 """What one result's own page says of it besides."""
-
-
-def json_object(columns: Mapping[str, Any]) -> Any:
-    """A JSON object of these columns."""
-    return func.json_build_object(*(part for name, column in columns.items() for part in (literal(name), column)))
 
 
 def evaluations_of_result(columns: Mapping[str, Any]) -> Any:

@@ -22,11 +22,21 @@ from rhesis_app.runs.queries.wording import ScoreScale, scale_of, words_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FrozenCriteria:
+    """The version of a prompt that a judge's criteria were taken from when they were first frozen."""
+
+    prompt_id: UUID
+    name: str
+    prompt_version_id: UUID
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationView:
     """One metric's word on this result; `rule` is read after "needs", `scale` draws the score.
 
     `model`, `tokens_in`, `tokens_out`, `cost` (US dollars) and `raw`, all that it said, are of the model that was asked to
-    judge, also when its answers were of no use.
+    judge, also when its answers were of no use; `criteria_from` says which version of a prompt its criteria were taken from.
     """
 
     id: UUID
@@ -50,6 +60,7 @@ class EvaluationView:
     tokens_out: int | None
     cost: str | None
     raw: tuple[str, ...]
+    criteria_from: FrozenCriteria | None
 
     @property
     def answered(self) -> str:
@@ -226,9 +237,17 @@ def neighbours(scope: Scope, result: ResultView, chosen: ResultFilter) -> Neighb
     return Neighbours(previous=found.get("previous"), following=found.get("following"))
 
 
+def _criteria(found: dict[str, Any] | None) -> FrozenCriteria | None:
+    if found is None:
+        return None
+    ids = {name: UUID(found[name]) for name in ("prompt_id", "prompt_version_id")}
+    return FrozenCriteria(**{**found, **ids})
+
+
 def _evaluation(registry: Registry, found: dict[str, Any]) -> EvaluationView:
     rule, params, spec = found.pop("rule"), found.pop("params"), registry.evaluators.get(found["evaluator"])
     return EvaluationView(
+        criteria_from=_criteria(found.pop("criteria_from")),
         raw=tuple(found.pop("raw")),
         rule=words_of(rule, spec, params),
         scale=scale_of(rule, spec, params),

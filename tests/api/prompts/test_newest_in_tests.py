@@ -40,7 +40,14 @@ def test_every_test_is_rendered_anew_with_its_own_values(
     alice.api.post(f"/prompts/{prompt_id}/versions", {"template": "Track {{ order }}"})
     assert alice.api.get(f"/prompts/{prompt_id}").json["older_test_count"] == 2
     done = alice.api.post(f"/prompts/{prompt_id}/use-newest")
-    assert done.json == {"version": 2, "moved": 2, "left": 0, "left_tests": []}
+    assert done.json == {
+        "version": 2,
+        "moved": 2,
+        "left": 0,
+        "left_tests": [],
+        "moved_metrics": 0,
+        "left_metrics": [],
+    }
     texts = [alice.api.get(f"/tests/{test_id}").json["prompt"] for test_id in (*ids, archived, plain)]
     assert texts == ["Track A", "Track {{ B }}", "Where is C?", "Where is A?"]
     assert alice.api.get(f"/prompts/{prompt_id}").json["older_test_count"] == 0
