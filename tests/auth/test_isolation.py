@@ -115,7 +115,8 @@ def everything_of(charlie: Person) -> Theirs:
     gate = charlie.api.post("/gates", {"project_id": str(world.project_id), "name": CANARY, "rule": rule}).json
     reviewed = charlie.api.post(f"/test-results/{result}/reviews", {"verdict": "passed", "comment": CANARY}).json
     model = charlie.api.post("/models", {"project_id": str(world.project_id), "name": CANARY, **MODEL}).json
-    judge = {"evaluator": "judge.binary", "params": {"criteria": CANARY}, "model_id": model["id"], "name": CANARY}
+    taken = {"params": {}, "prompt_version_id": str(prompt.version_id)}
+    judge = {"evaluator": "judge.binary", **taken, "model_id": model["id"], "name": CANARY}
     metric = charlie.api.post("/metrics", {"project_id": str(world.project_id), **judge}).json["id"]
     suite = charlie.api.post(f"/metrics/{metric}/attacks", {}).json["id"]
     parts = {"test_set_id": str(world.test_set_id), "endpoint_id": str(world.endpoint_id), "name": CANARY}
