@@ -37,9 +37,7 @@ def prompt(alice: Person, project: ProjectView) -> PromptView:
 
 @pytest.fixture
 def metric_id(alice: Person, registry: Registry, prompt: PromptView) -> UUID:
-    new = NewMetric(
-        project_id=prompt.project_id, name="Days", evaluator=TINY.key, prompt_version_id=prompt.version_id
-    )
+    new = NewMetric(project_id=prompt.project_id, name="Days", evaluator=TINY.key, prompt_version_id=prompt.version_id)
     with alice.scope() as scope:
         return create_metric(scope, registry, new).id
 

@@ -93,7 +93,7 @@ def _model_choices(page: MetricPage, choices: Sequence[ModelChoice]) -> list[tup
 
 def _prompt_choices(found: JudgeChoices) -> Sequence[tuple[str, str]]:
     """Versions that may give the criteria, after none; nothing where there are none."""
-    return [("", "none: the words above"), *found.versions] if found.versions else ()
+    return [("", "none: the words below"), *found.versions] if found.versions else ()
 
 
 def _judge_choices(page: MetricPage) -> JudgeChoices:

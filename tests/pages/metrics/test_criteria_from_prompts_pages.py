@@ -1,11 +1,13 @@
 """A judge's criteria from a prompt on the pages: chosen in the form, shown, brought up to date, seen from the prompt."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
 
 from rhesis_app.projects.queries import ProjectView
+from tests.judges import judged
 from tests.people import Person, WebClient
 from tests.tiny_judge import TINY, offering_tiny
 
@@ -130,3 +132,35 @@ def test_the_prompts_page_lists_metrics_and_takes_them_along(
     web.post(f"{path}/use-newest")
     assert "1 test and 1 metric now with version 2." in web.get(path).text
     assert stored(alice, at)["params"]["criteria"] == "Newer"
+
+
+def test_the_form_is_tried_with_the_chosen_prompt(
+    alice: Person, project: ProjectView, here: str, prompt: dict[str, Any]
+) -> None:
+    form = {"evaluator": "judge.binary", "prompt_version_id": prompt["version_id"], "sample.output": "30 days"}
+    with judged(alice, project) as world:
+        assert alice.web.post(f"{here}/try", form).status_code == 200
+        assert "says “30 days”" in str(world.model.calls[0].body)
+
+
+def test_statements_do_not_grow_with_metrics(
+    alice: Person,
+    project: ProjectView,
+    web: WebClient,
+    here: str,
+    prompt: dict[str, Any],
+    statements: Callable[[], AbstractContextManager[list[str]]],
+) -> None:
+    taken = []
+    for count in (1, 10):
+        for number in range(count):
+            web.post(here, {**FORM, "name": f"{count} {number}", "prompt_version_id": prompt["version_id"]})
+        with statements() as seen:
+            web.get(f"/p/{project.slug}/prompts/{prompt['id']}")
+        add(alice, prompt, f"Newest of {count}")
+        with statements() as moved:
+            assert alice.api.post(f"/prompts/{prompt['id']}/use-newest").json["moved_metrics"] >= count
+        taken.append((len(seen), len(moved)))
+    assert taken[0] == taken[1]
+    assert max(taken[0]) <= 10
+    assert taken[0][0] <= 8
