@@ -11,7 +11,7 @@ from tests.judges import judged
 from tests.people import Person, WebClient
 from tests.tiny_judge import TINY, offering_tiny
 
-WORDS = "The answer\nsays “30 days”."
+WORDS = "The answer\r\nsays “30 days”."
 FORM = {"evaluator": TINY.key, "name": "Says it", "params.criteria": "", "required": "true"}
 
 
@@ -68,8 +68,9 @@ def test_words_changed_in_the_form_are_ones_own_and_line_ends_are_no_change(
 ) -> None:
     chosen = {**FORM, "prompt_version_id": prompt["version_id"]}
     at = web.post(here, chosen).headers["Location"]
-    web.post(at, {**chosen, "params.criteria": WORDS.replace("\n", "\r\n"), "name": "Renamed"})
-    assert (stored(alice, at)["name"], stored(alice, at)["prompt_source"]["version"]) == ("Renamed", 1)
+    for sent in ("\r\n", "\n"):
+        web.post(at, {**chosen, "params.criteria": WORDS.replace("\r\n", sent), "name": f"Renamed {sent!r}"})
+        assert (stored(alice, at)["name"], stored(alice, at)["prompt_source"]["version"]) == (f"Renamed {sent!r}", 1)
     web.post(at, {**chosen, "params.criteria": "Mine"})
     assert (stored(alice, at)["params"]["criteria"], stored(alice, at)["prompt_source"]) == ("Mine", None)
     web.post(at, {**chosen, "params.criteria": "Mine"})
