@@ -42,6 +42,7 @@ RULES = {
     "comparisons.show": "/p/<slug>/compare",
     "reports.index": "/p/<slug>/reports",
     "gates.index": "/p/<slug>/gates",
+    "schedules.index": "/p/<slug>/schedules",
 }
 
 PROJECT = ProjectLink(name="Support Copilot", slug="support-copilot")

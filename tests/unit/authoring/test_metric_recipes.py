@@ -1,6 +1,8 @@
 """A metric's recipe held against its evaluator, and the form that describes it."""
 
 from dataclasses import asdict, dataclass
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from werkzeug.datastructures import MultiDict
@@ -105,7 +107,8 @@ def test_the_rule_is_read_as_the_scale_draws_it(scale: Scale, sent: dict[str, ob
 
 
 def test_a_box_that_is_not_ticked_is_a_no_and_a_rule_not_drawn_is_kept() -> None:
-    changes = metric_changes(spec(Binary()), metric_form(spec(Binary()), MultiDict({"name": "N"})))
+    stored: Any = SimpleNamespace(params={}, prompt_source=None)
+    changes = metric_changes(spec(Binary()), metric_form(spec(Binary()), MultiDict({"name": "N"})), stored)
     assert changes.params == {"text": "", "strict": False}
     assert changes.rule is Keep.KEEP
     assert changes.required is False
