@@ -101,6 +101,25 @@ def test_requirements_are_told_apart_and_their_p_values_held_together(alice: Per
     assert parts[0]["p_value"] == pytest.approx(2 * 0.5**10)  # one family of one: Tone has nothing to test
 
 
+def test_what_stands_out_is_said_although_the_whole_does_not_move(alice: Person, project: ProjectView) -> None:
+    pairs = [(F, P) if index % 2 else (P, F) for index in range(16)]
+    found = compared(alice, runs_of(alice, project, pairs))
+    assert found["direction"] == "unclear"
+    assert found["standouts"] == [
+        "“Facts” is a regression: 8 broken, 0 fixed of 8, adjusted p = 0.016.",
+        "“Tone” is an improvement: 0 broken, 8 fixed of 8, adjusted p = 0.016.",
+    ]
+    assert [part["sentence"] for part in found["by_requirement"]] == found["standouts"]
+    assert found["standouts"][0] in alice.web.get("/p/support-copilot/compare?baseline=1&candidate=2").text
+    assert found["standouts"][0] in alice.web.get("/p/support-copilot/runs/2/against").text
+
+
+def test_what_chance_explains_does_not_stand_out(alice: Person, project: ProjectView) -> None:
+    pairs = [(P, F) if index % 2 == 0 and index < 10 else (P, P) for index in range(40)]
+    found = compared(alice, runs_of(alice, project, pairs))
+    assert (found["broken"], found["standouts"]) == (5, [])
+
+
 def test_by_metric_counts_verdicts(alice: Person, project: ProjectView) -> None:
     (part,) = compared(alice, runs_of(alice, project, [(P, F), (F, P), (P, P)]))["by_metric"]
     assert (part["name"], part["matched"], part["fixed"], part["broken"]) == ("Contains the answer", 3, 1, 1)
