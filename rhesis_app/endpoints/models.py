@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, CheckConstraint, Index, Numeric, text
+from sqlalchemy import JSON, CheckConstraint, Index, Numeric, PrimaryKeyConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from rhesis_app.endpoints.rules import MAX_CONCURRENCY, TIMEOUT_S
@@ -67,19 +67,12 @@ class Endpoint(Identified, Stamped, Archivable, TenantOwned, Base):
     )
 
 
-class EndpointThrottle(TenantOwned, Base):
-    """The row every claim locks: a limit below the endpoint's own, the breaker, and the pause the endpoint asked for.
+class ThrottleColumns:
+    """A limit below the one that people set, the breaker, and the pause that was asked for.
 
     The breaker was last opened for `open_s` seconds, 0 while it is closed.
     """
 
-    __tablename__ = "endpoint_throttle"
-    __table_args__ = (
-        belongs_to("endpoint_id", "endpoint"),
-        CheckConstraint("cur_limit >= 1", name="cur_limit"),
-        CheckConstraint("(open_s > 0) = (open_until IS NOT NULL)", name="open"),
-    )
-    endpoint_id: Mapped[UUID] = mapped_column(primary_key=True)
     paused_until: Mapped[datetime | None]
     cur_limit: Mapped[int | None]
     successes: Mapped[int] = mapped_column(default=0, server_default=text("0"))
@@ -88,6 +81,46 @@ class EndpointThrottle(TenantOwned, Base):
     failures: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     open_s: Mapped[float] = mapped_column(default=0.0, server_default=text("0"))
     open_until: Mapped[datetime | None]
+
+
+class EndpointThrottle(ThrottleColumns, TenantOwned, Base):
+    """The row that every claim locks."""
+
+    __tablename__ = "endpoint_throttle"
+    __table_args__ = (
+        belongs_to("endpoint_id", "endpoint"),
+        CheckConstraint("cur_limit >= 1", name="cur_limit"),
+        CheckConstraint("(open_s > 0) = (open_until IS NOT NULL)", name="open"),
+    )
+    endpoint_id: Mapped[UUID] = mapped_column(primary_key=True)
+
+
+class ModelThrottle(ThrottleColumns, TenantOwned, Base):
+    """How a model is called: `model_key` is its id, or “instance” for the instance's own. Every dealing of turns locks it."""
+
+    __tablename__ = "model_throttle"
+    __table_args__ = (
+        PrimaryKeyConstraint("organization_id", "model_key"),
+        CheckConstraint("cur_limit >= 1", name="cur_limit"),
+        CheckConstraint("(open_s > 0) = (open_until IS NOT NULL)", name="open"),
+    )
+    model_key: Mapped[str]
+
+
+class HeldTurns(TenantOwned, Base):
+    """How many of a model's calls at a time one process holds and how many it wants, until its lease ends."""
+
+    __tablename__ = "model_turns"
+    __table_args__ = (
+        PrimaryKeyConstraint("organization_id", "model_key", "holder"),
+        CheckConstraint("turns >= 0 AND wanted >= 0", name="turns"),
+    )
+    model_key: Mapped[str]
+    holder: Mapped[str]
+    turns: Mapped[int]
+    wanted: Mapped[int]
+    since: Mapped[datetime] = mapped_column(server_default=func.now())
+    lease_until: Mapped[datetime]
 
 
 class Model(Identified, Stamped, Archivable, TenantOwned, Base):

@@ -137,9 +137,22 @@ class Prices:
         return (priced + Decimal(tokens_out or 0) * (self.output_per_million or 0)) / 1_000_000
 
 
+class Turns(Protocol):
+    """Calls of one model at a time; safe for many threads."""
+
+    def take(self, timeout_s: float) -> bool:
+        """Wait for a turn; False when none came free in time."""
+
+    def give(self, code: str | None, status: int | None = None, pause_s: float = 0.0) -> None:
+        """Give a turn back, with what the call showed: its error code (None: answered), status, and the pause asked for."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalledModel:
-    """A language model ready to be called: where it answers, how, and for how much. `label` is what people call it."""
+    """A language model ready to be called: where it answers, how, and for how much. `label` is what people call it.
+
+    Calls wait for `turns` where there are any; without, the caller's process has `max_concurrency` of its own.
+    """
 
     label: str
     wire: str
@@ -150,6 +163,7 @@ class CalledModel:
     key: str | None = field(default=None, repr=False)
     timeout_s: int = 60
     max_concurrency: int = 8
+    turns: Turns | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -315,3 +315,12 @@ class EffectiveEvaluation(EvaluationColumns, Identified, View):
     organization_id: Mapped[UUID]
     automated_verdict: Mapped[str]
     is_reviewed: Mapped[bool]
+
+
+class RunModel(View):
+    """A model that a run calls, as its judge or as its endpoint, by the key of its throttle."""
+
+    __tablename__ = "run_model"
+    organization_id: Mapped[UUID]
+    run_id: Mapped[UUID] = mapped_column(primary_key=True)
+    model_key: Mapped[str] = mapped_column(primary_key=True)

@@ -13,6 +13,7 @@ from rhesis_app.authoring.models import AttackSuite, Metric, MetricVersion
 from rhesis_app.authoring.queries.attacks import is_under_attack
 from rhesis_app.authoring.rules.attacks import kept_sample, sample_of
 from rhesis_app.endpoints.actions.judging import NO_MODEL, JudgeModel, JudgeTools, lend_judges
+from rhesis_app.endpoints.actions.turns import TurnBook
 from rhesis_app.infra.llm.judges import Judges
 from rhesis_app.kernel.errors import Conflict, Invalid
 from rhesis_app.kernel.ids import new_id
@@ -102,11 +103,16 @@ def attack_metric(scope: Scope, held: Held, parts: AttackParts) -> None:
     suite = scope.get(AttackSuite, held.subject_id)
     version = scope.get(MetricVersion, suite.metric_version_id)
     target = _target(parts.registry, version, sample_of(suite.sample))
-    tools = _tools(scope, parts.judges, version)
+    book = TurnBook(held.owner)
+    tools = _tools(scope, parts.judges, version, book)
     scope.session.rollback()  # no transaction stays open while the model thinks
-    control = judge_control(target, tools)
-    held.tick(5)
-    outcomes = [] if control.problem else list(_struck(target, tools, control, held))
+    outcomes: list[AttackOutcome] = []
+    with book.held(scope, _AT_ONCE):
+        control = judge_control(target, tools)
+        held.tick(5)
+        for outcome in () if control.problem else _struck(target, tools, control, held):
+            outcomes.append(outcome)
+            book.sync(scope, _AT_ONCE)
     with held.finishing(scope) as session:
         session.execute(
             update(AttackSuite)
@@ -157,9 +163,9 @@ def _target(registry: Registry, version: MetricVersion, sample: Sample) -> Targe
         raise Conflict(str(problem)) from problem
 
 
-def _tools(scope: Scope, judges: Judges, version: MetricVersion) -> JudgeTools:
+def _tools(scope: Scope, judges: Judges, version: MetricVersion, book: TurnBook) -> JudgeTools:
     model = JudgeModel.from_json(version.model) if version.model is not None else None
-    (tools,) = lend_judges(scope, judges, [model])
+    (tools,) = lend_judges(scope, judges, [model], book)
     return tools
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import and_, or_, text
 
+from rhesis_app.endpoints.actions.turns import TurnBook
 from rhesis_app.endpoints.models import Model
 from rhesis_app.endpoints.rules import origin_of
 from rhesis_app.endpoints.rules.models import money
@@ -212,10 +213,13 @@ def check_judge_choice(scope: Scope, project_id: UUID, model_id: UUID) -> None:
         raise Invalid.field("model_id", "Choose a model of this project that is not archived.")
 
 
-def lend_judges(scope: Scope, judges: Judges, models: Iterable[JudgeModel | None]) -> list[JudgeTools]:
+def lend_judges(
+    scope: Scope, judges: Judges, models: Iterable[JudgeModel | None], book: TurnBook | None = None
+) -> list[JudgeTools]:
     """Tools for each frozen model, with the key as it is stored now; it is opened here and lives no longer than they do.
 
-    A key is lent only while the frozen base URL, the row's and the key itself name one origin. One statement, if any.
+    Their calls wait for the turns of `book`, or without one for those that this process counts for itself. A key is lent only
+    while the frozen base URL, the row's and the key itself name one origin. One statement, if any.
     """
     wanted = list(models)
     ids = {model.id for model in wanted if model is not None and model.id is not None}
@@ -224,7 +228,12 @@ def lend_judges(scope: Scope, judges: Judges, models: Iterable[JudgeModel | None
         *(Model.id, Model.key, Model.key_origin, Model.name, Model.price_input, Model.price_output, *limits)
     ).where(Model.id.in_(ids))
     rows = {row.id: row for row in scope.session.execute(query)} if ids else {}
-    return [_tools(scope, judges, model, rows) for model in wanted]
+    lent = [_tools(scope, judges, model, rows) for model in wanted]
+    for tools, model in zip(lent, wanted, strict=True):
+        if book is not None and model is not None and tools.model is not None:
+            turns = book.of(model.id, tools.model.max_concurrency)
+            tools.model = replace(tools.model, turns=turns)
+    return lent
 
 
 def open_key(judges: Judges, organization_id: UUID, row: Any, model: JudgeModel) -> tuple[str | None, str]:
@@ -239,8 +248,8 @@ def open_key(judges: Judges, organization_id: UUID, row: Any, model: JudgeModel)
         return None, _ENTER_AGAIN.format(name=model.name or row.name)
 
 
-def called_model(model: JudgeModel, key: str | None, **limits: int) -> CalledModel:
-    """The model ready to be called."""
+def called_model(model: JudgeModel, key: str | None, **limits: Any) -> CalledModel:
+    """The model ready to be called; `limits` are its `timeout_s` and `max_concurrency`."""
     return CalledModel(
         label=model.name or model.model_name,
         wire=model.wire,

@@ -6,7 +6,7 @@ from uuid import UUID
 from flask import request
 from flask.views import MethodView
 
-from rhesis_app.endpoints.actions import model_trials
+from rhesis_app.endpoints.actions import model_trials, throttle
 from rhesis_app.endpoints.actions import models as actions
 from rhesis_app.endpoints.actions.fields import Tools
 from rhesis_app.endpoints.actions.model_trials import ModelTrialView
@@ -83,6 +83,17 @@ class Model(MethodView):
 def restore(model_id: UUID) -> ModelView:
     """Bring an archived model back."""
     return actions.restore_model(current_scope(), model_id)
+
+
+@blueprint.route("/<uuid:model_id>/throttle/reset", methods=["POST"])
+@needs(Permission.MODEL_WRITE)
+@blueprint.answers(200, ModelView)
+def reset_throttle(model_id: UUID) -> ModelView:
+    """Call it again now: ends a pause, brings back all its turns, and lets one call through an open breaker.
+
+    Runs go on within ten seconds.
+    """
+    return throttle.reset_model_throttle(current_scope(), model_id)
 
 
 @blueprint.route("/<uuid:model_id>/test", methods=["POST"])

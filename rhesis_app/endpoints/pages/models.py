@@ -6,7 +6,7 @@ from uuid import UUID
 
 from flask import Blueprint, Response, request, url_for
 
-from rhesis_app.endpoints.actions import model_trials
+from rhesis_app.endpoints.actions import model_trials, throttle
 from rhesis_app.endpoints.actions import models as actions
 from rhesis_app.endpoints.actions.fields import Tools
 from rhesis_app.endpoints.actions.model_trials import ModelTrialView
@@ -163,6 +163,16 @@ def restore(slug: str, model_id: UUID) -> Response:
         say(error.detail, kind="failed")
     else:
         say(f"“{view.name}” is back.")
+    return go_to(url_for("models.show", slug=slug, model_id=model_id))
+
+
+@blueprint.post("/p/<slug>/models/<uuid:model_id>/throttle/reset")
+@needs(Permission.MODEL_WRITE)
+def reset_throttle(slug: str, model_id: UUID) -> Response:
+    """Call a model again that was left alone."""
+    _model(project_by_slug(current_scope(), slug), model_id)
+    view = throttle.reset_model_throttle(current_scope(), model_id)
+    say(f"“{view.name}” is called again: its runs go on within ten seconds.")
     return go_to(url_for("models.show", slug=slug, model_id=model_id))
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Select, and_, func, select
 
 from rhesis_app.endpoints.models import Endpoint, EndpointThrottle, Model
-from rhesis_app.endpoints.queries.throttles import OF_ENDPOINT, THROTTLED, ThrottleView, throttle_view
+from rhesis_app.endpoints.queries.throttles import OF_ENDPOINT, ThrottleView, throttle_view, throttled
 from rhesis_app.infra.llm.wires import chat_call
 from rhesis_app.kernel.errors import NotFound
 from rhesis_app.kernel.etags import etag
@@ -44,7 +44,7 @@ _SHOWN = (
     Endpoint.created_at,
     Endpoint.updated_at,
     Endpoint.archived_at,
-    *THROTTLED,
+    *throttled(EndpointThrottle),
 )
 
 _ITS_MODEL = and_(Model.organization_id == Endpoint.organization_id, Model.id == Endpoint.model_id)

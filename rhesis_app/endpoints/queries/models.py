@@ -7,7 +7,8 @@ from uuid import UUID
 
 from sqlalchemy import Select, func, select
 
-from rhesis_app.endpoints.models import Model
+from rhesis_app.endpoints.models import Model, ModelThrottle
+from rhesis_app.endpoints.queries.throttles import OF_MODEL, ThrottleView, throttle_view, throttled
 from rhesis_app.endpoints.rules.models import money
 from rhesis_app.kernel.errors import NotFound
 from rhesis_app.kernel.etags import etag
@@ -20,6 +21,7 @@ _SHOWN = (
     *(Model.price_input, Model.price_output, Model.key.is_not(None).label("has_key"), Model.key_origin),
     *(Model.timeout_s, Model.max_concurrency, Model.is_default),
     *(Model.created_at, Model.updated_at, Model.archived_at),
+    *throttled(ModelThrottle),
 )
 
 
@@ -57,6 +59,7 @@ class ModelView:
     updated_at: datetime
     archived_at: datetime | None
     etag: str
+    throttle: ThrottleView
     warnings: tuple[str, ...] = ()
 
 
@@ -122,12 +125,15 @@ def _of_projects(scope: Scope, query: Select[Any], project_id: UUID | None) -> S
 
 
 def _shown(scope: Scope) -> Select[Any]:
-    return scope.select(*_SHOWN)
+    return scope.select(*_SHOWN).outerjoin(ModelThrottle, OF_MODEL)
 
 
 def _view(row: Any) -> ModelView:
     found = row._asdict()
+    throttle = throttle_view(row)
+    for name in ("cur_limit", "lowered_for", "paused_s", "open_s"):
+        del found[name]
     prices = PricesView(
         input_per_million=money(found.pop("price_input")), output_per_million=money(found.pop("price_output"))
     )
-    return ModelView(prices=prices, etag=etag(row.id, row.updated_at), **found)
+    return ModelView(prices=prices, etag=etag(row.id, row.updated_at), throttle=throttle, **found)

@@ -1,12 +1,12 @@
-"""Where an endpoint's throttle stands, as pages and the API tell it."""
+"""Where the throttle of an endpoint or of a model stands, as pages and the API tell it."""
 
 from dataclasses import dataclass
 from math import ceil
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Double, and_, case, cast, extract, func
+from sqlalchemy import ColumnElement, Double, Text, and_, case, cast, extract, func
 
-from rhesis_app.endpoints.models import Endpoint, EndpointThrottle
+from rhesis_app.endpoints.models import Endpoint, EndpointThrottle, Model, ModelThrottle, ThrottleColumns
 
 _NOW: Final = func.now()
 LOWERED_AFTER: Final = {
@@ -17,6 +17,9 @@ LOWERED_AFTER: Final = {
 OF_ENDPOINT: Final = and_(
     EndpointThrottle.organization_id == Endpoint.organization_id, EndpointThrottle.endpoint_id == Endpoint.id
 )
+OF_MODEL: Final = and_(
+    ModelThrottle.organization_id == Model.organization_id, ModelThrottle.model_key == cast(Model.id, Text)
+)
 
 
 def seconds_until(moment: Any) -> ColumnElement[float]:
@@ -24,22 +27,26 @@ def seconds_until(moment: Any) -> ColumnElement[float]:
     return cast(extract("epoch", moment - _NOW), Double)
 
 
-PAUSED_S: Final = case((EndpointThrottle.paused_until > _NOW, seconds_until(EndpointThrottle.paused_until)))
-OPEN_S: Final = case(
-    (EndpointThrottle.open_until.is_not(None), func.greatest(seconds_until(EndpointThrottle.open_until), 0.0))
-)
-THROTTLED: Final = (
-    EndpointThrottle.cur_limit,
-    EndpointThrottle.lowered_for,
-    PAUSED_S.label("paused_s"),
-    OPEN_S.label("open_s"),
-)
-"""The columns that `throttle_view` takes."""
+def paused_s(row: type[ThrottleColumns]) -> ColumnElement[float | None]:
+    """What is left of the pause that was asked for; null without one."""
+    return case((row.paused_until > _NOW, seconds_until(row.paused_until)))
+
+
+def open_s(row: type[ThrottleColumns]) -> ColumnElement[float | None]:
+    """How long the breaker stays open, 0 when one call is let through; null while it is closed."""
+    return case((row.open_until.is_not(None), func.greatest(seconds_until(row.open_until), 0.0)))
+
+
+def throttled(row: type[ThrottleColumns]) -> tuple[ColumnElement[Any], ...]:
+    """The columns that `throttle_view` takes."""
+    columns = (row.cur_limit, row.lowered_for, paused_s(row), open_s(row))
+    names = ("cur_limit", "lowered_for", "paused_s", "open_s")
+    return tuple(column.label(name) for column, name in zip(columns, names, strict=True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThrottleView:
-    """How an endpoint is asked now; every field is null where nothing holds it up.
+    """How an endpoint or a model is asked now; every field is null where nothing holds it up.
 
     `limit` is how many calls at a time it was lowered to, after its failures with the code `lowered_for`. `paused_s` is what is
     left of the pause it asked for. `open_s` is how long nothing is asked after too many failures in a row; at 0 one call tries.
@@ -76,5 +83,5 @@ class ThrottleView:
 
 
 def throttle_view(row: Any) -> ThrottleView:
-    """From a row with the columns `THROTTLED`."""
+    """From a row with the columns that `throttled` gives."""
     return ThrottleView(limit=row.cur_limit, lowered_for=row.lowered_for, paused_s=row.paused_s, open_s=row.open_s)

@@ -3,8 +3,7 @@
 import json
 import random
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from hashlib import sha256
 from threading import BoundedSemaphore, Lock
 from typing import Any, Final
@@ -23,6 +22,7 @@ from rhesis_app.kernel.ports import (
     OutboundAnswer,
     OutboundFailure,
     OutboundRequest,
+    Turns,
 )
 from rhesis_app.kernel.times import utc_now
 
@@ -31,14 +31,12 @@ _LONGEST_PAUSE_S: Final = 30.0
 # what a server says to a field that it does not know
 _NOT_TAKEN: Final = frozenset({400, 404, 415, 422, 501})
 _UNREACHED: Final = frozenset({"connect", "dns", "reset", "tls", "timeout"})
+_OURS: Final = "worker_lost"  # said of a call that failed on our side: it tells nothing of the model
 _Known = tuple[str, str, str]
 
 
 class LlmClient:
-    """Asks models of both wires through the one outbound door; one per process, shared by its threads.
-
-    A model has at most its `max_concurrency` calls in flight from this process; other processes count their own.
-    """
+    """Asks models of both wires through the one outbound door; one per process, shared by its threads."""
 
     def __init__(
         self,
@@ -48,7 +46,7 @@ class LlmClient:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._door, self._clock, self._sleep = door, clock, sleep
-        self._turns: dict[tuple[_Known, int], BoundedSemaphore] = {}
+        self._turns: dict[tuple[_Known, int], OwnTurns] = {}
         self._without_schema: set[tuple[str, ...]] = set()
         self._lock = Lock()
 
@@ -80,14 +78,24 @@ class LlmClient:
 
     def _call(self, model: CalledModel, request: WireRequest, until: float) -> OutboundAnswer:
         """An answer that asking again would not better. Raises ModelFailure."""
-        tries = 0
+        turns, tries = model.turns or self._turns_of(model), 0
         while True:
             tries += 1
-            with self._turn(model, request, until):
-                try:
-                    return self._once(model, request, until)
-                except OutboundFailure as failure:
-                    said = failure
+            if not turns.take(max(0.0, until - self._clock())):
+                sentence = f"The model “{model.label}” had no free turn in time: its calls at a time are limited to {model.max_concurrency}."
+                raise ModelFailure("timeout", sentence, request=_shown(request))
+            try:
+                answer = self._once(model, request, until)
+            except OutboundFailure as failure:
+                said = failure
+                status = failure.answer.status if failure.answer is not None else None
+                turns.give(failure.code, status, failure.retry_after_s or 0.0 if failure.code == "throttled" else 0.0)
+            except BaseException:
+                turns.give(_OURS)
+                raise
+            else:
+                turns.give(None, answer.status)
+                return answer
             pause = _pause_s(said, tries)
             if pause is None or self._clock() + pause >= until:
                 raise _failed(model, request, said) from None
@@ -111,21 +119,25 @@ class LlmClient:
             raise failure
         return answer
 
-    @contextmanager
-    def _turn(self, model: CalledModel, request: WireRequest, until: float) -> Iterator[None]:
-        turns = self._turns_of(model)
-        if not turns.acquire(timeout=max(0.0, until - self._clock())):
-            sentence = f"The model “{model.label}” had no free turn in time: its calls at a time are limited to {model.max_concurrency}."
-            raise ModelFailure("timeout", sentence, request=_shown(request))
-        try:
-            yield
-        finally:
-            turns.release()
-
-    def _turns_of(self, model: CalledModel) -> BoundedSemaphore:
+    def _turns_of(self, model: CalledModel) -> "OwnTurns":
         with self._lock:
             key = (_known(model), model.max_concurrency)
-            return self._turns.setdefault(key, BoundedSemaphore(model.max_concurrency))
+            return self._turns.setdefault(key, OwnTurns(model.max_concurrency))
+
+
+class OwnTurns(Turns):
+    """The calls of a model that this process counts for itself, where somebody tries something; nothing is learned."""
+
+    def __init__(self, most: int) -> None:
+        self._free = BoundedSemaphore(most)
+
+    def take(self, timeout_s: float) -> bool:
+        """Wait for a turn."""
+        return self._free.acquire(timeout=timeout_s)
+
+    def give(self, code: str | None, status: int | None = None, pause_s: float = 0.0) -> None:  # noqa: ARG002 the protocol's signature
+        """Give it back."""
+        self._free.release()
 
 
 def _known(model: CalledModel) -> _Known:

@@ -8,6 +8,7 @@ from sqlalchemy import func, update
 from sqlalchemy.dialects.postgresql import insert
 
 from rhesis_app.endpoints.actions.judging import choose_judges, lend_judges
+from rhesis_app.endpoints.actions.turns import TurnBook
 from rhesis_app.infra.llm.judges import Judges
 from rhesis_app.insights.actions.name_groups import name_groups
 from rhesis_app.insights.models import Analysis
@@ -63,8 +64,10 @@ def analyse_run(scope: Scope, held: Held, judges: Judges) -> None:
     if wants_names and traits:
         held.tick(95)
         chosen = choose_judges(scope, {run.project_id: None}, {run.project_id: run.project_id})
-        (tools,) = lend_judges(scope, judges, chosen.values())
-        document["named"] = name_groups(scope, tools, traits)
+        book = TurnBook(held.owner)
+        (tools,) = lend_judges(scope, judges, chosen.values(), book)
+        with book.held(scope, 1):
+            document["named"] = name_groups(scope, tools, traits)
     with held.finishing(scope) as session:
         session.execute(
             update(Analysis)

@@ -16,7 +16,7 @@ from sqlalchemy import func, text, update
 from rhesis_app.endpoints.actions.exchange import Exchange
 from rhesis_app.endpoints.actions.throttle import learn
 from rhesis_app.endpoints.rules.retry import RetryDecision, retry_decision
-from rhesis_app.endpoints.rules.throttle import Seen, Throttle
+from rhesis_app.endpoints.rules.throttle import Throttle
 from rhesis_app.kernel.ids import new_id
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.actions.claim import ClaimRequest, Item, claim
@@ -24,6 +24,7 @@ from rhesis_app.runs.actions.finalise import finalise_run
 from rhesis_app.runs.actions.finish import Answer, Holder, Later, finish, give_back
 from rhesis_app.runs.actions.plan import Parts, Plan, answer_item, load_plan
 from rhesis_app.runs.actions.retries import take_retries
+from rhesis_app.runs.actions.sources import seen_of
 from rhesis_app.runs.models import TestRun
 from rhesis_app.runs.rules import CLAIM_S, LEASE_S, RENEW_S, SLOT_THREADS
 from rhesis_app.scoring.outcome import Outcome
@@ -71,6 +72,11 @@ class _Slice:
     def width(self) -> int:
         return min(SLOT_THREADS, self.plan.width)
 
+    @property
+    def wants(self) -> int:
+        """How many of its models' turns it could use."""
+        return len(self.in_flight) if self.closed else SLOT_THREADS
+
 
 def drive_run(
     scope: Scope, parts: Parts, run_id: UUID, *, stop: threading.Event, clock: Callable[[], float] = time.monotonic
@@ -83,16 +89,18 @@ def drive_run(
     run = _begin(scope, run_id)
     if run is None:
         return False
-    plan = load_plan(scope, parts, run)
+    owner = parts.holder or new_id().hex
+    plan = load_plan(scope, parts, run, owner)
     scope.session.rollback()  # no transaction stays open while the endpoint thinks
-    holder = Holder(run_id=run_id, endpoint_id=plan.endpoint_id, owner=parts.holder or new_id().hex)
+    holder = Holder(run_id=run_id, endpoint_id=plan.endpoint_id, owner=owner)
     now = clock()
     held = _Slice(scope=scope, plan=plan, stop=stop, clock=clock, holder=holder, started=now, renewed=now)
-    pool = ThreadPoolExecutor(held.width, thread_name_prefix="ask")
-    try:
-        _turn(held, pool)
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+    with plan.book.held(scope, held.wants):
+        pool = ThreadPoolExecutor(max(1, min(SLOT_THREADS, plan.most)), thread_name_prefix="ask")
+        try:
+            _turn(held, pool)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
     return not finalise_run(scope, run_id) and not stop.is_set() and not held.rests
 
 
@@ -146,7 +154,7 @@ def _exchange(held: _Slice, pool: ThreadPoolExecutor, answers: list[Answer]) -> 
     """One transaction: write what came, let the throttle learn from it, claim for the threads that are free."""
     for answer in answers:
         held.in_flight.pop(answer.item.test_version_id, None)
-    free = 0 if held.closed or _holds_solo(held) else held.width - len(held.in_flight)
+    free = 0 if held.closed or _holds_solo(held) else max(0, held.width - len(held.in_flight))
     if not answers and not free:
         return
     with held.scope.atomic():
@@ -179,16 +187,10 @@ def _room(held: _Slice, answers: list[Answer], free: int) -> int:
     """
     if held.plan.endpoint_id is None:
         return held.plan.limit
-    calls = [_seen(answer) for answer in answers]
+    calls = [seen_of(answer.exchange) for answer in answers if answer.was_asked]
     if free or not held.throttle.is_calm or not all(seen.is_plain for seen in calls):
         held.throttle = learn(held.scope, held.plan.endpoint_id, calls, held.plan.limit)
     return held.throttle.room(held.plan.limit)
-
-
-def _seen(answer: Answer) -> Seen:
-    exchange = answer.exchange
-    pause_s = exchange.retry_after_s or 0.0 if exchange.error_code == "throttled" else 0.0
-    return Seen(exchange.error_code, (exchange.response or {}).get("status"), pause_s)
 
 
 def _request(held: _Slice, free: int, room: int) -> ClaimRequest:
@@ -226,6 +228,8 @@ def _write(held: _Slice, answers: list[Answer]) -> None:
 def _decision(held: _Slice, answer: Answer) -> RetryDecision:
     """Whether to ask again. A stored error is what it was: nobody is asked again."""
     code = answer.exchange.error_code
+    if not answer.was_asked:
+        return RetryDecision(retry=True, uses_attempt=False)
     if code is None or held.plan.endpoint_id is None:
         return RetryDecision(retry=False)
     return retry_decision(
@@ -238,6 +242,8 @@ def _decision(held: _Slice, answer: Answer) -> RetryDecision:
 
 
 def _later(answer: Answer, decision: RetryDecision) -> Later:
+    if not answer.was_asked:
+        return Later(item=answer.item, was_asked=False)
     is_free = not decision.uses_attempt
     return Later(item=answer.item, delay_s=decision.delay_s, code=answer.exchange.error_code, is_free=is_free)
 
@@ -256,6 +262,7 @@ def _look(held: _Slice) -> None:
         if held.in_flight and now - held.renewed > RENEW_S:
             session.execute(_RENEW, {**where, "me": held.holder.owner, "lease": LEASE_S})
             held.renewed = now
+    held.plan.book.sync(held.scope, held.wants)
     held.gives_way = bool(row.others)
     held.closed = held.closed or row.ended or held.gives_way or row.due_in is None
     held.due_in = row.due_in
@@ -264,7 +271,7 @@ def _look(held: _Slice) -> None:
 def _idle(held: _Slice) -> None:
     """Nothing to claim right now: wait for the next item that is due, or leave it to the sweeper."""
     _look(held)
-    if held.throttle.shut_s > _REST_S:
+    if max(held.throttle.shut_s, held.plan.book.shut_s) > _REST_S:
         held.closed = held.rests = True
     wait = 0.1 if held.due_in is None or held.due_in <= 0 else min(float(held.due_in), 0.5)
     if not held.closed and held.stop.wait(wait):

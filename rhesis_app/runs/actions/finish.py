@@ -68,13 +68,17 @@ class Judged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A claimed item with what came of it. `attempts` are those of a stored answer; None counts this run's own."""
+    """A claimed item with what came of it. `attempts` are those of a stored answer; None counts this run's own.
+
+    Without `was_asked` it is to be given back as if it had not been claimed.
+    """
 
     item: Item
     exchange: Exchange
     outcome: Outcome
     judged: tuple[Judged, ...] = ()
     attempts: int | None = None
+    was_asked: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

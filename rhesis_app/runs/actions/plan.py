@@ -1,6 +1,6 @@
 """What a slice holds in memory: where a run's answers come from, and its metrics, made ready once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -8,6 +8,8 @@ from uuid import UUID
 from rhesis_app.authoring.models import MetricVersion
 from rhesis_app.endpoints.actions.exchange import EndpointSnapshot, Exchange, open_secret, prepare
 from rhesis_app.endpoints.actions.judging import JudgeModel, JudgeTools, lend_judges
+from rhesis_app.endpoints.actions.turns import ModelTurns, TurnBook
+from rhesis_app.endpoints.models import Model
 from rhesis_app.infra.crypto import SecretBox
 from rhesis_app.infra.llm.judges import Judges
 from rhesis_app.kernel.ports import HttpDoor
@@ -43,14 +45,15 @@ class PlannedMetric:
     position: int
     requirement_id: UUID | None
     prepared: PreparedMetric
-    tools: JudgeTools
+    turns: ModelTurns | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Everything a slice answers and judges with; safe to use from many threads. `retries` is the run's budget of them.
 
-    Without an `endpoint_id` nobody is asked: its `source` holds answers that another run got.
+    Without an `endpoint_id` nobody is asked: its `source` holds answers that another run got. `book` holds the turns of all
+    models that are called, `asked` those of the model that is asked as the endpoint.
     """
 
     run_id: UUID
@@ -59,36 +62,68 @@ class Plan:
     retries: int
     source: AnswerSource
     metrics: Sequence[PlannedMetric]
+    book: TurnBook
+    asked: ModelTurns | None = None
 
     @property
     def width(self) -> int:
-        """How many tests to hold at once: what the endpoint takes, and for every test at a judge one that asks meanwhile.
+        """How many tests to hold at once by the turns held now: nobody is asked whose answer nobody could judge.
 
-        More would only wait for their judge's turn, and lose the time that they have for its answer.
+        To every test at a judge comes one that asks meanwhile. More would only wait for their judge's turn, and lose the time
+        that they have for its answer.
         """
-        models = [metric.tools.model for metric in self.metrics if metric.tools.model is not None]
-        return min([self.limit, *(2 * model.max_concurrency for model in models)])
+        return self._width(lambda turns: turns.capacity)
+
+    @property
+    def most(self) -> int:
+        """How many tests to hold at once if all turns were held."""
+        return self._width(lambda turns: turns.most)
+
+    def _width(self, of: Callable[[ModelTurns], int]) -> int:
+        judges = [metric.turns for metric in self.metrics if metric.turns is not None]
+        asked = [] if self.asked is None else [of(self.asked)]
+        return min([self.limit, *asked, *(2 * of(turns) for turns in judges)])
 
 
-def load_plan(scope: Scope, parts: Parts, run: TestRun) -> Plan:
+def load_plan(scope: Scope, parts: Parts, run: TestRun, holder: str) -> Plan:
     """Read a run's frozen endpoint and metrics; the secret is opened here and lives no longer than the slice.
 
     A run that scores stored answers opens no endpoint's secret and gets no door to one: nobody but a judge can be called.
     """
-    metrics = _metrics(scope, parts, run)
+    book = TurnBook(holder)
+    metrics = _metrics(scope, parts, run, book)
     if run.kind == RunKind.RESCORE and run.parent_run_id is not None:
-        stored = StoredAnswers(run.parent_run_id)
-        return Plan(run_id=run.id, endpoint_id=None, limit=SCORING_AT_ONCE, retries=0, source=stored, metrics=metrics)
+        return Plan(
+            run_id=run.id,
+            endpoint_id=None,
+            limit=SCORING_AT_ONCE,
+            retries=0,
+            source=StoredAnswers(run.parent_run_id),
+            metrics=metrics,
+            book=book,
+        )
     snapshot = EndpointSnapshot.from_json(run.endpoint_snapshot)
     endpoint = prepare(snapshot, open_secret(scope, parts.secrets, run.endpoint_id))
+    asked = _asked(scope, snapshot, book)
     return Plan(
         run_id=run.id,
         endpoint_id=run.endpoint_id,
         limit=snapshot.max_concurrency,
         retries=retry_budget(run.planned),
-        source=AskedEndpoint(run_id=run.id, door=parts.door, endpoint=endpoint),
+        source=AskedEndpoint(run_id=run.id, door=parts.door, endpoint=endpoint, turns=asked),
         metrics=metrics,
+        book=book,
+        asked=asked,
     )
+
+
+def _asked(scope: Scope, snapshot: EndpointSnapshot, book: TurnBook) -> ModelTurns | None:
+    """The turns of the model that is asked as an endpoint; other endpoints and judges on it share them."""
+    if snapshot.chat is None:
+        return None
+    model_id = UUID(snapshot.chat["model_id"])
+    most = scope.session.scalar(scope.select(Model.max_concurrency).where(Model.id == model_id))
+    return book.of(model_id, most or snapshot.max_concurrency)
 
 
 def answer_item(plan: Plan, item: Item) -> Answer:
@@ -97,7 +132,7 @@ def answer_item(plan: Plan, item: Item) -> Answer:
     exchange = got.exchange
     if exchange.error_code is not None:
         failed = result_outcome((), endpoint_failed=True)
-        return Answer(item=item, exchange=exchange, outcome=failed, attempts=got.attempts)
+        return Answer(item=item, exchange=exchange, outcome=failed, attempts=got.attempts, was_asked=got.was_asked)
     sample = _sample(item, exchange)
     judged = tuple(
         Judged(metric_version_id=metric.version_id, position=metric.position, outcome=evaluate(metric.prepared, sample))
@@ -108,7 +143,7 @@ def answer_item(plan: Plan, item: Item) -> Answer:
     return Answer(item=item, exchange=exchange, outcome=result_outcome(outcomes), judged=judged, attempts=got.attempts)
 
 
-def _metrics(scope: Scope, parts: Parts, run: TestRun) -> list[PlannedMetric]:
+def _metrics(scope: Scope, parts: Parts, run: TestRun, book: TurnBook) -> list[PlannedMetric]:
     rows = scope.session.execute(
         scope.select(RunMetric, MetricVersion)
         .join(
@@ -119,7 +154,7 @@ def _metrics(scope: Scope, parts: Parts, run: TestRun) -> list[PlannedMetric]:
         .where(RunMetric.run_id == run.id)
         .order_by(RunMetric.position)
     ).all()
-    lent = lend_judges(scope, parts.judges, (_judge(version.model, run.config) for _, version in rows))
+    lent = lend_judges(scope, parts.judges, (_judge(version.model, run.config) for _, version in rows), book)
     specs = parts.registry.evaluators
     return [
         PlannedMetric(
@@ -127,10 +162,15 @@ def _metrics(scope: Scope, parts: Parts, run: TestRun) -> list[PlannedMetric]:
             position=chosen.position,
             requirement_id=chosen.requirement_id,
             prepared=prepare_metric(_recipe(version), specs.get(version.evaluator_key), tools),
-            tools=tools,
+            turns=_turns(tools),
         )
         for (chosen, version), tools in zip(rows, lent, strict=True)
     ]
+
+
+def _turns(tools: JudgeTools) -> ModelTurns | None:
+    turns = tools.model.turns if tools.model is not None else None
+    return turns if isinstance(turns, ModelTurns) else None
 
 
 def _judge(model: Mapping[str, Any] | None, config: Mapping[str, Any]) -> JudgeModel | None:

@@ -8,7 +8,8 @@ from uuid import UUID
 from sqlalchemy import tuple_
 
 from rhesis_app.endpoints.actions.exchange import Exchange, PreparedEndpoint, ask
-from rhesis_app.kernel.ports import HttpDoor
+from rhesis_app.endpoints.rules.throttle import Seen
+from rhesis_app.kernel.ports import HttpDoor, Turns
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.actions.claim import Item
 from rhesis_app.runs.models import TestResult
@@ -16,10 +17,14 @@ from rhesis_app.runs.models import TestResult
 
 @dataclass(frozen=True, slots=True)
 class Got:
-    """What came of an item. `attempts` is how often another run asked for it; None where this run asks itself."""
+    """What came of an item. `attempts` is how often another run asked for it; None where this run asks itself.
+
+    Without `was_asked` it waited in vain for its turn.
+    """
 
     exchange: Exchange
     attempts: int | None = None
+    was_asked: bool = True
 
 
 class AnswerSource(Protocol):
@@ -34,19 +39,33 @@ class AnswerSource(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskedEndpoint:
-    """Asks the endpoint, saying which attempt at which test it is."""
+    """Asks the endpoint, saying which attempt at which test it is; a model that is asked as one has `turns`."""
 
     run_id: UUID
     door: HttpDoor
     endpoint: PreparedEndpoint
+    turns: Turns | None = None
 
     def get_ready(self, scope: Scope, items: Sequence[Item]) -> None:
         """Nothing is needed besides the item."""
 
     def answer(self, item: Item) -> Got:
-        """One call."""
+        """One call, when its turn has come."""
+        if self.turns is None:
+            return Got(self._ask(item))
+        if not self.turns.take(self.endpoint.snapshot.timeout_s):
+            return Got(Exchange(request={}, error_code="throttled"), was_asked=False)
+        seen = Seen("worker_lost")
+        try:
+            exchange = self._ask(item)
+            seen = seen_of(exchange)
+            return Got(exchange)
+        finally:
+            self.turns.give(seen.code, seen.status, seen.pause_s)
+
+    def _ask(self, item: Item) -> Exchange:
         headers = {"Idempotency-Key": f"{self.run_id}:{item.test_id}:{item.trial}", "X-Attempt": str(item.attempt)}
-        return Got(ask(self.door, self.endpoint, _roots(self.run_id, item), headers=headers))
+        return ask(self.door, self.endpoint, _roots(self.run_id, item), headers=headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +95,12 @@ _KEPT = (
     *("request", "response", "output", "context", "tool_calls", "tokens_in", "tokens_out", "latency_ms"),
     *("error_code", "error_detail"),
 )
+
+
+def seen_of(exchange: Exchange) -> Seen:
+    """What an exchange showed of whoever was asked."""
+    pause_s = exchange.retry_after_s or 0.0 if exchange.error_code == "throttled" else 0.0
+    return Seen(exchange.error_code, (exchange.response or {}).get("status"), pause_s)
 
 
 def _exchange(row: Any) -> Exchange:

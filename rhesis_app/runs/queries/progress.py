@@ -6,17 +6,28 @@ from datetime import timedelta
 from math import ceil
 from typing import Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import Text, case, cast, func, or_, select
 
-from rhesis_app.endpoints.models import EndpointThrottle
-from rhesis_app.endpoints.queries.throttles import LOWERED_AFTER, OPEN_S, PAUSED_S, seconds_until
-from rhesis_app.runs.models import TestRun, WorkItem
+from rhesis_app.endpoints.models import EndpointThrottle, Model, ModelThrottle
+from rhesis_app.endpoints.queries.throttles import LOWERED_AFTER, open_s, paused_s, seconds_until
+from rhesis_app.runs.models import RunModel, TestRun, WorkItem
 from rhesis_app.runs.queries.json_rows import json_object
 from rhesis_app.runs.queries.views import RunView
 from rhesis_app.runs.rules import RunKind, retry_budget
 
 _A_ROUND = timedelta(seconds=12)  # of the sweeper, and a little more
 _ENOUGH = 5  # answers before a remaining time is more than a guess
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldUpModel:
+    """The model that holds a run up the longest; without a name it is the instance's own. The rest as in `Progress`."""
+
+    name: str | None
+    paused_s: float | None
+    open_s: float | None
+    limit: int | None
+    lowered_for: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,16 +51,21 @@ class Progress:
     lowered_for: str | None = None
     others_work: bool = False
     is_resuming: bool = False
+    model: HeldUpModel | None = None
 
     @property
     def is_held_up(self) -> bool:
-        """Whether something is wrong, with the endpoint or with a worker."""
-        return bool(self.paused_s or self.lost) or self.open_s is not None
+        """Whether something is wrong, with the endpoint, with a model or with a worker."""
+        model = self.model
+        model_stands = model is not None and bool(model.paused_s or model.open_s is not None)
+        return bool(self.paused_s or self.lost) or self.open_s is not None or model_stands
 
     @classmethod
     def read(cls, found: Mapping[str, Any] | None) -> "Progress":
         """From the column that `open_work` makes."""
-        return cls(**found) if found else cls()
+        if not found:
+            return cls()
+        return cls(**{**found, "model": HeldUpModel(**found["model"]) if found["model"] else None})
 
 
 def open_work() -> Any:
@@ -63,12 +79,13 @@ def open_work() -> Any:
         "due": func.count().filter(is_free, item.not_before <= now),
         "later": func.count().filter(is_free, item.not_before > now),
         "next_try_s": seconds_until(func.min(item.not_before).filter(is_free)),
-        "paused_s": _of_throttle(PAUSED_S),
-        "open_s": _of_throttle(OPEN_S),
+        "paused_s": _of_throttle(paused_s(held)),
+        "open_s": _of_throttle(open_s(held)),
         "limit": _of_throttle(held.cur_limit),
         "most": TestRun.endpoint_snapshot["max_concurrency"].as_integer(),
         "lowered_for": _of_throttle(held.lowered_for),
         "is_resuming": func.coalesce(_of_throttle(_resumes()), False),
+        "model": _held_up_model(),
         "others_work": case((in_flight == 0, func.others_work(TestRun.id)), else_=False),
     }
     return (
@@ -85,7 +102,11 @@ def standing_still(run: RunView, progress: Progress) -> str:
         return ""
     if run.cancel_requested_at is not None:
         return f"Cancelling: nothing new is asked, {_answers(progress.in_flight)} still on the way and kept."
-    return _endpoint_says(progress) or ("" if progress.in_flight else _nothing_moves(progress))
+    return (
+        _endpoint_says(progress)
+        or _model_says(progress.model)
+        or ("" if progress.in_flight else _nothing_moves(progress))
+    )
 
 
 def retries_used(run: RunView, retries: int) -> str:
@@ -110,6 +131,21 @@ def _endpoint_says(progress: Progress) -> str:
         why = LOWERED_AFTER.get(progress.lowered_for or "", "it had too much to do")
         return f"Slower for now: {progress.limit} of {progress.most} calls at a time, after {why}."
     return ""
+
+
+def _model_says(model: HeldUpModel | None) -> str:
+    """Why a model is called less than it could be, or not at all."""
+    if model is None:
+        return ""
+    who = "The instance's model" if model.name is None else f"The model “{model.name}”"
+    if model.paused_s is not None and model.paused_s > 0:
+        return f"{who} asks for a pause: going on in {ceil(model.paused_s)} s."
+    if model.open_s is not None:
+        when = f"in {ceil(model.open_s)} s" if model.open_s > 0 else "now"
+        return f"{who} failed too often in a row: one call tries it again {when}."
+    why = LOWERED_AFTER.get(model.lowered_for or "", "it had too much to do")
+    calls = "1 call" if model.limit == 1 else f"{model.limit} calls"
+    return f"Slower for now: {who[0].lower()}{who[1:]} gets {calls} at a time, after {why}."
 
 
 def _nothing_moves(progress: Progress) -> str:
@@ -137,6 +173,30 @@ def time_left_ms(run: RunView) -> float | None:
 def _resumes() -> Any:
     """Whether a pause ended so lately that the sweeper may not have looked since."""
     return EndpointThrottle.paused_until.between(func.now() - _A_ROUND, func.now())
+
+
+def _held_up_model() -> Any:
+    """Of the run's models whose throttle holds something up the one that does so the longest, as a JSON column."""
+    held = ModelThrottle
+    columns = {
+        "name": Model.name,
+        "paused_s": paused_s(held),
+        "open_s": open_s(held),
+        "limit": held.cur_limit,
+        "lowered_for": held.lowered_for,
+    }
+    return (
+        select(json_object(columns))
+        .select_from(held)
+        .join(RunModel, (RunModel.organization_id == held.organization_id) & (RunModel.model_key == held.model_key))
+        .outerjoin(Model, (Model.organization_id == held.organization_id) & (cast(Model.id, Text) == held.model_key))
+        .where(RunModel.organization_id == TestRun.organization_id, RunModel.run_id == TestRun.id)
+        .where(or_(held.paused_until > func.now(), held.open_until.is_not(None), held.cur_limit.is_not(None)))
+        .order_by(func.greatest(held.paused_until, held.open_until).desc().nulls_last())
+        .limit(1)
+        .correlate(TestRun)
+        .scalar_subquery()
+    )
 
 
 def _of_throttle(column: Any) -> Any:

@@ -86,10 +86,15 @@ def test_no_transaction_is_open_while_the_model_thinks(
     waiting: list[int] = []
     query = text("SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'")
 
+    def count() -> int:
+        with superuser.connect() as connection:
+            return int(connection.execute(query).scalar_one())
+
     def look(number: int) -> None:
         if number in {1, 5}:
-            with superuser.connect() as connection:
-                waiting.append(connection.execute(query).scalar_one())
+            # beside other attacks the turns are dealt anew: such a transaction ends while the model still thinks
+            looks = (count() for _ in range(200))
+            waiting.append(next((0 for seen in looks if seen == 0), 1))
 
     do(host, world.person, asked, Door(look))
     assert waiting == [0, 0]
