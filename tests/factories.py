@@ -146,7 +146,7 @@ def _make_run(scope: Scope, plan: RunPlan, results: Sequence[Given]) -> MadeRun:
     session.flush()
     result_ids = _results(scope, run, list(zip(results, versions, strict=True)), metric_versions)
     if plan.is_finished:
-        run.parts = count_parts(scope, run.id)
+        run.parts = count_parts(scope, run)
     return MadeRun(
         id=run.id,
         number=number,

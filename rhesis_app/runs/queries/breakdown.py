@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from sqlalchemy import and_, func
@@ -11,13 +11,23 @@ from sqlalchemy import and_, func
 from rhesis_app.authoring.models import MetricVersion, Requirement
 from rhesis_app.endpoints.rules.models import money
 from rhesis_app.kernel.scope import Scope
-from rhesis_app.runs.models import EffectiveEvaluation, EffectiveResult, RunMetric, TestRun
+from rhesis_app.runs.models import EffectiveEvaluation, EffectiveResult, EffectiveTest, RunMetric, TestRun
 from rhesis_app.runs.queries.runs import one_run
 from rhesis_app.runs.queries.views import PassRate, rate_from
 
 OUTCOMES = ("passed", "failed", "error", "unscored")
 _COUNTED = (*OUTCOMES, "not_applicable")
 _SPENT = ("tokens_in", "tokens_out", "cost")
+
+
+class CountedRun(Protocol):
+    """A run, or its row in a list: with a `test_count` its tests have several trials and are counted by what these came to."""
+
+    @property
+    def id(self) -> UUID: ...
+
+    @property
+    def test_count(self) -> int | None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +69,9 @@ class BreakdownView:
     metrics: tuple[MetricRate, ...]
 
 
-def requirements_of(scope: Scope, run_id: UUID, frozen: Mapping[str, Any] | None) -> tuple[RequirementRate, ...]:
+def requirements_of(scope: Scope, run: CountedRun, frozen: Mapping[str, Any] | None) -> tuple[RequirementRate, ...]:
     """Rates by requirement, worst first: what the run froze when it ended, else what is counted now."""
-    parts = _count_requirements(scope, run_id) if frozen is None else frozen["requirements"]
+    parts = _count_requirements(scope, run) if frozen is None else frozen["requirements"]
     views = [_requirement(one, is_final=frozen is not None) for one in parts]
     return tuple(sorted(views, key=lambda one: (*_worst(one.rate), one.name or "~")))
 
@@ -73,25 +83,26 @@ def metrics_of(scope: Scope, run_id: UUID, frozen: Mapping[str, Any] | None) -> 
     return tuple(sorted(views, key=lambda one: (*_worst(one.rate), one.name)))
 
 
-def parts_of(scope: Scope, run_id: UUID, frozen: Mapping[str, Any] | None) -> BreakdownView:
+def parts_of(scope: Scope, run: CountedRun, frozen: Mapping[str, Any] | None) -> BreakdownView:
     """Both; empty for strangers."""
-    requirements = requirements_of(scope, run_id, frozen)
-    return BreakdownView(requirements=requirements, metrics=metrics_of(scope, run_id, frozen))
+    requirements = requirements_of(scope, run, frozen)
+    return BreakdownView(requirements=requirements, metrics=metrics_of(scope, run.id, frozen))
 
 
-def count_parts(scope: Scope, run_id: UUID) -> dict[str, Any]:
-    """The run's results by requirement and by metric, people's reviews included, as JSON that a run keeps."""
-    return {"requirements": _count_requirements(scope, run_id), "metrics": _count_metrics(scope, run_id)}
+def count_parts(scope: Scope, run: CountedRun) -> dict[str, Any]:
+    """The run's tests by requirement and its results by metric, people's reviews included, as JSON that a run keeps."""
+    return {"requirements": _count_requirements(scope, run), "metrics": _count_metrics(scope, run.id)}
 
 
 def totals_in(parts: Mapping[str, Any]) -> dict[str, int]:
-    """The results of the whole run by outcome, summed over its requirements."""
+    """The tests of the whole run by outcome, summed over its requirements."""
     return {name: sum(one[name] for one in parts["requirements"]) for name in OUTCOMES}
 
 
 def view_breakdown(scope: Scope, run_id: UUID) -> BreakdownView:
     """Both rates of a run; NotFound when it is not there to read."""
-    return parts_of(scope, run_id, one_run(scope, TestRun.id == run_id, extra=(TestRun.parts,)).parts)
+    row = one_run(scope, TestRun.id == run_id, extra=(TestRun.parts,))
+    return parts_of(scope, row, row.parts)
 
 
 def outcomes_of(rates: Iterable[RequirementRate]) -> dict[str, int]:
@@ -116,12 +127,14 @@ def judging_cost(metrics: Iterable[MetricRate]) -> str:
     return f"{said}, ${money(sum(costs[1:], start=costs[0]))}" if costs else said
 
 
-def _count_requirements(scope: Scope, run_id: UUID) -> list[dict[str, Any]]:
-    outcomes = [func.count().filter(EffectiveResult.outcome == outcome).label(outcome) for outcome in OUTCOMES]
+def _count_requirements(scope: Scope, run: CountedRun) -> list[dict[str, Any]]:
+    """By requirement the run's tests, which are its results where each is asked once."""
+    unit: Any = EffectiveResult if run.test_count is None else EffectiveTest
+    outcomes = [func.count().filter(unit.outcome == outcome).label(outcome) for outcome in OUTCOMES]
     counted = (
-        scope.select(EffectiveResult.organization_id, EffectiveResult.requirement_id, *outcomes)
-        .where(EffectiveResult.run_id == run_id)
-        .group_by(EffectiveResult.organization_id, EffectiveResult.requirement_id)
+        scope.select(unit.organization_id, unit.requirement_id, *outcomes)
+        .where(unit.run_id == run.id)
+        .group_by(unit.organization_id, unit.requirement_id)
         .subquery("counted")
     )
     query = (
@@ -131,7 +144,7 @@ def _count_requirements(scope: Scope, run_id: UUID) -> list[dict[str, Any]]:
             Requirement,
             and_(Requirement.organization_id == counted.c.organization_id, Requirement.id == counted.c.requirement_id),
         )
-        .where(TestRun.id == run_id)
+        .where(TestRun.id == run.id)
     )
     return [
         {"id": _text(row["requirement_id"]), "name": row["requirement"], **{name: row[name] for name in OUTCOMES}}

@@ -18,8 +18,8 @@ from rhesis_app.runs.queries.breakdown import (
 from rhesis_app.runs.queries.children import ChildRun, child_run, children
 from rhesis_app.runs.queries.finding import finding_of, left_out_of, origin_of
 from rhesis_app.runs.queries.progress import Progress, open_work, retries_used, standing_still, time_left_ms
-from rhesis_app.runs.queries.runs import one_run
-from rhesis_app.runs.queries.views import RunView, run_view
+from rhesis_app.runs.queries.runs import counts_of, one_run
+from rhesis_app.runs.queries.views import Counts, RunView, run_view
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,8 +101,12 @@ def open_run_page(scope: Scope, project_id: UUID, number: int, *, beside: Any = 
             *asked,
         ),
     )
-    requirements = requirements_of(scope, row.id, row.parts)
-    run = run_view(scope, row, outcomes_of(requirements))
+    requirements = requirements_of(scope, row, row.parts)
+    run = run_view(
+        scope,
+        row,
+        counts_of(scope, [row]).get(row.id, Counts()) if row.test_count else Counts(outcomes_of(requirements)),
+    )
     progress = Progress.read(row.open_work)
     return RunPage(
         run=run,
