@@ -19,6 +19,15 @@ class ReducerName(StrEnum):
     AT_LEAST = "at_least"
 
 
+LABELS: Final = {
+    ReducerName.MAJORITY: "more than half of its trials pass",
+    ReducerName.ALL: "all of its trials pass",
+    ReducerName.ANY: "one of its trials passes",
+    ReducerName.AT_LEAST: "at least k of its trials pass",
+}
+"""When a test passes, to choose from."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reducer:
     """What makes one outcome of a test's trials; `k` belongs to `at_least` alone."""
@@ -37,15 +46,9 @@ class Reducer:
         return trials // 2 + 1
 
     @property
-    def words(self) -> str:
-        """Such as `at least 2 trials must pass`."""
-        if self.name is ReducerName.AT_LEAST:
-            return f"at least {self.k} {'trial' if self.k == 1 else 'trials'} must pass"
-        return {
-            ReducerName.MAJORITY: "more than half of the trials must pass",
-            ReducerName.ALL: "all trials must pass",
-            ReducerName.ANY: "one trial must pass",
-        }[self.name]
+    def label(self) -> str:
+        """When a test passes, such as `at least 2 of its trials pass`."""
+        return LABELS[self.name].replace("least k of", f"least {self.k} of")
 
     def to_json(self) -> dict[str, Any]:
         """As a run keeps it."""

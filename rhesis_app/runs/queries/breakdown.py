@@ -1,19 +1,20 @@
 """Where a run passes and fails: by requirement and by metric. Counted while it goes on, frozen on the run when it ends."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import and_, func
+from sqlalchemy import and_, func, select
 
 from rhesis_app.authoring.models import MetricVersion, Requirement
 from rhesis_app.endpoints.rules.models import money
 from rhesis_app.kernel.scope import Scope
-from rhesis_app.runs.models import EffectiveEvaluation, EffectiveResult, EffectiveTest, RunMetric, TestRun
+from rhesis_app.runs.models import EffectiveEvaluation, EffectiveResult, EffectiveTest, RunMetric, TestResult, TestRun
 from rhesis_app.runs.queries.runs import one_run
 from rhesis_app.runs.queries.views import PassRate, rate_from
+from rhesis_app.scoring.stats import clustered_rate
 
 OUTCOMES = ("passed", "failed", "error", "unscored")
 _COUNTED = (*OUTCOMES, "not_applicable")
@@ -43,7 +44,9 @@ class RequirementRate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricRate:
-    """What one metric found. `not_applicable` results lack what it needs and are no part of its rate.
+    """What one metric found, counted in results. `not_applicable` ones lack what it needs and are no part of its rate.
+
+    Where tests have several trials the interval allows for their likeness.
 
     The tokens and the cost, in US dollars, are what its judge's calls came to as far as they are known.
     """
@@ -76,9 +79,9 @@ def requirements_of(scope: Scope, run: CountedRun, frozen: Mapping[str, Any] | N
     return tuple(sorted(views, key=lambda one: (*_worst(one.rate), one.name or "~")))
 
 
-def metrics_of(scope: Scope, run_id: UUID, frozen: Mapping[str, Any] | None) -> tuple[MetricRate, ...]:
+def metrics_of(scope: Scope, run: CountedRun, frozen: Mapping[str, Any] | None) -> tuple[MetricRate, ...]:
     """Rates by metric, worst first: what the run froze when it ended, else what is counted now."""
-    parts = _count_metrics(scope, run_id) if frozen is None else frozen["metrics"]
+    parts = _count_metrics(scope, run) if frozen is None else frozen["metrics"]
     views = [_metric(one, is_final=frozen is not None) for one in parts]
     return tuple(sorted(views, key=lambda one: (*_worst(one.rate), one.name)))
 
@@ -86,12 +89,12 @@ def metrics_of(scope: Scope, run_id: UUID, frozen: Mapping[str, Any] | None) -> 
 def parts_of(scope: Scope, run: CountedRun, frozen: Mapping[str, Any] | None) -> BreakdownView:
     """Both; empty for strangers."""
     requirements = requirements_of(scope, run, frozen)
-    return BreakdownView(requirements=requirements, metrics=metrics_of(scope, run.id, frozen))
+    return BreakdownView(requirements=requirements, metrics=metrics_of(scope, run, frozen))
 
 
 def count_parts(scope: Scope, run: CountedRun) -> dict[str, Any]:
     """The run's tests by requirement and its results by metric, people's reviews included, as JSON that a run keeps."""
-    return {"requirements": _count_requirements(scope, run), "metrics": _count_metrics(scope, run.id)}
+    return {"requirements": _count_requirements(scope, run), "metrics": _count_metrics(scope, run)}
 
 
 def totals_in(parts: Mapping[str, Any]) -> dict[str, int]:
@@ -152,8 +155,9 @@ def _count_requirements(scope: Scope, run: CountedRun) -> list[dict[str, Any]]:
     ]
 
 
-def _count_metrics(scope: Scope, run_id: UUID) -> list[dict[str, Any]]:
+def _count_metrics(scope: Scope, run: CountedRun) -> list[dict[str, Any]]:
     """A metric that has judged nothing yet is there with zeros."""
+    intervals = {} if run.test_count is None else _clustered(scope, run.id)
     counts = [
         func.count().filter(EffectiveEvaluation.verdict == verdict, EffectiveEvaluation.applicable).label(verdict)
         for verdict in OUTCOMES
@@ -162,7 +166,7 @@ def _count_metrics(scope: Scope, run_id: UUID) -> list[dict[str, Any]]:
         scope.select(EffectiveEvaluation.metric_version_id, *counts)
         .add_columns(func.count().filter(~EffectiveEvaluation.applicable).label("not_applicable"))
         .add_columns(*(func.sum(getattr(EffectiveEvaluation, name)).label(name) for name in _SPENT))
-        .where(EffectiveEvaluation.run_id == run_id)
+        .where(EffectiveEvaluation.run_id == run.id)
         .group_by(EffectiveEvaluation.metric_version_id)
         .subquery("counted")
     )
@@ -177,7 +181,7 @@ def _count_metrics(scope: Scope, run_id: UUID) -> list[dict[str, Any]]:
             and_(frozen.organization_id == RunMetric.organization_id, frozen.id == RunMetric.metric_version_id),
         )
         .outerjoin(counted, counted.c.metric_version_id == frozen.id)
-        .where(TestRun.id == run_id)
+        .where(TestRun.id == run.id)
         .distinct()
     )
     return [
@@ -186,9 +190,31 @@ def _count_metrics(scope: Scope, run_id: UUID) -> list[dict[str, Any]]:
             "version_id": str(row["version_id"]),
             **{name: row[name] for name in ("name", "required", *_COUNTED, "tokens_in", "tokens_out")},
             "cost": money(row["cost"]),
+            **intervals.get(row["version_id"], {}),
         }
         for row in scope.session.execute(query).mappings()
     ]
+
+
+def _clustered(scope: Scope, run_id: UUID) -> dict[UUID, dict[str, float]]:
+    """By metric version the interval of its rate over all trials, which are not independent within a test."""
+    evaluation, result = EffectiveEvaluation, TestResult
+    passed, failed = (func.count().filter(evaluation.verdict == word) for word in ("passed", "failed"))
+    by_test = (
+        scope.select(evaluation.metric_version_id, result.test_version_id, passed.label("passed"))
+        .add_columns((passed + failed).label("decided"))
+        .join(result, and_(result.organization_id == evaluation.organization_id, result.id == evaluation.result_id))
+        .where(evaluation.run_id == run_id, result.run_id == run_id, evaluation.applicable)
+        .group_by(evaluation.metric_version_id, result.test_version_id)
+        .subquery("by_test")
+    )
+    alike = (by_test.c.metric_version_id, by_test.c.passed, by_test.c.decided)
+    query = select(*alike, func.count().label("tests")).where(by_test.c.decided > 0).group_by(*alike)
+    found: dict[UUID, list[tuple[int, int]]] = {}
+    for row in scope.session.execute(query):
+        found.setdefault(row.metric_version_id, []).extend([(row.passed, row.decided)] * row.tests)
+    rates = {version_id: clustered_rate(per_test) for version_id, per_test in found.items()}
+    return {version_id: {"low": rate.low, "high": rate.high} for version_id, rate in rates.items()}
 
 
 def _requirement(part: Mapping[str, Any], *, is_final: bool) -> RequirementRate:
@@ -202,12 +228,13 @@ def _requirement(part: Mapping[str, Any], *, is_final: bool) -> RequirementRate:
 
 
 def _metric(part: Mapping[str, Any], *, is_final: bool) -> MetricRate:
+    rate = rate_from({name: part[name] for name in OUTCOMES}, is_final=is_final)
     return MetricRate(
         metric_id=UUID(part["id"]),
         version_id=UUID(part["version_id"]),
         name=part["name"],
         required=part["required"],
-        rate=rate_from({name: part[name] for name in OUTCOMES}, is_final=is_final),
+        rate=replace(rate, low=part.get("low", rate.low), high=part.get("high", rate.high)),
         error=part["error"],
         unscored=part["unscored"],
         not_applicable=part["not_applicable"],

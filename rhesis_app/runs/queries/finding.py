@@ -62,6 +62,20 @@ def left_out_of(run: RunView) -> str:
     )
 
 
+def steadiness_of(run: RunView) -> str:
+    """How alike the answers to one test were, such as `37 of 40 tests answered alike in all trials · pass^3 0.81 · pass@3 0.97`."""
+    found = run.consistency
+    if found is None or not found.tests:
+        return ""
+    parts = [f"{found.alike:,} of {_tests(found.tests)} answered alike in all trials"]
+    if found.pass_hat_k is not None and found.pass_at_k is not None:
+        parts += [f"pass^{found.k} {found.pass_hat_k:.2f}", f"pass@{found.k} {found.pass_at_k:.2f}"]
+        parts[-1] += f" over {found.of_k:,}" if found.of_k != found.tests else ""
+    if found.left_out:
+        parts.append(f"{found.left_out:,} with fewer than two verdicts left out")
+    return " · ".join(parts)
+
+
 def _why_nothing(run: RunView) -> str:
     totals = run.test_totals
     if totals.cancelled == totals.planned:

@@ -10,7 +10,7 @@ from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.rules import COUNTED, rate_of, totals_of
 from rhesis_app.runs.rules.reduced import AlikeTests, Consistency, Reduced, reduced_of
-from rhesis_app.scoring.reducers import Reducer
+from rhesis_app.scoring.reducers import Reducer, ReducerName
 from rhesis_app.scoring.stats import pass_rate
 from rhesis_app.sdk import Rate, Totals
 
@@ -87,6 +87,11 @@ class ChosenReducer:
 
     name: str
     k: int | None
+
+    @property
+    def label(self) -> str:
+        """When a test passes, such as `all of its trials pass`."""
+        return Reducer(name=ReducerName(self.name), k=self.k).label
 
 
 @dataclass(frozen=True, slots=True)
