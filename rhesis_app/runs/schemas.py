@@ -19,7 +19,7 @@ class ReducerArguments(Input):
     """What makes one outcome of a test's trials; `k` belongs to at_least."""
 
     name = fields.String(required=True, validate=validate.OneOf([str(name) for name in ReducerName]))
-    k = fields.Integer(load_default=None, allow_none=True, validate=validate.Range(1, MAX_TRIALS))
+    k = fields.Integer(strict=True, load_default=None, allow_none=True, validate=validate.Range(1, MAX_TRIALS))
 
 
 class NewRunArguments(Input):
@@ -31,7 +31,7 @@ class NewRunArguments(Input):
 
     endpoint_id = fields.UUID(required=True)
     metric_ids = fields.List(fields.UUID(), load_default=list, validate=validate.Length(max=50))
-    trials = fields.Integer(load_default=1, validate=validate.Range(1, MAX_TRIALS))
+    trials = fields.Integer(strict=True, load_default=1, validate=validate.Range(1, MAX_TRIALS))
     reducer = fields.Nested(ReducerArguments, load_default=None, allow_none=True)
 
 
@@ -41,7 +41,7 @@ class PreflightArguments(Input):
     test_set_id = fields.UUID(required=True)
     endpoint_id = fields.UUID(required=True)
     metric_ids = fields.List(fields.UUID(), load_default=list, validate=validate.Length(max=50))
-    trials = fields.Integer(load_default=1, validate=validate.Range(1, MAX_TRIALS))
+    trials = fields.Integer(strict=True, load_default=1, validate=validate.Range(1, MAX_TRIALS))
     call = fields.Boolean(load_default=True)
 
 

@@ -66,7 +66,7 @@ class ContentArguments(SourceArguments):
     )
     context = fields.List(fields.String(validate=_TEXT), load_default=list, validate=validate.Length(max=MAX_CONTEXT))
     metadata = fields.Dict(keys=fields.String(), load_default=dict)
-    trials = fields.Integer(load_default=None, allow_none=True, validate=validate.Range(1, MAX_TRIALS))
+    trials = fields.Integer(strict=True, load_default=None, allow_none=True, validate=validate.Range(1, MAX_TRIALS))
 
     @validates_schema
     def some_source(self, arguments: dict[str, Any], **_options: Any) -> None:
@@ -91,7 +91,7 @@ class TestChangesArguments(SourceArguments):
     messages = fields.List(fields.Nested(MessageArguments), validate=validate.Length(max=MAX_MESSAGES))
     context = fields.List(fields.String(validate=_TEXT), validate=validate.Length(max=MAX_CONTEXT))
     metadata = fields.Dict(keys=fields.String())
-    trials = fields.Integer(allow_none=True, validate=validate.Range(1, MAX_TRIALS))
+    trials = fields.Integer(strict=True, allow_none=True, validate=validate.Range(1, MAX_TRIALS))
 
 
 class TestListArguments(ListArguments):

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Integer, Select, and_, case, func, literal, or_
+from sqlalchemy import Integer, Select, and_, case, func, literal, or_, select
 
 from rhesis_app.authoring.models import Requirement, TestVersion
-from rhesis_app.authoring.queries.narrowing import total_of
 from rhesis_app.kernel.paging import By, Page, PageRequest, keyset, page_of
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.models import EffectiveResult, EffectiveTest, TestResult, TestRun
@@ -79,7 +78,7 @@ def list_run_tests(scope: Scope, run_id: UUID, request: PageRequest, chosen: Run
     places = scope.session.execute(keyset(keys, order, request)).all()
     if not places:
         one_run(scope, TestRun.id == run_id)
-    total = scope.session.scalar(total_of(keys)) if request.count else None
+    total = scope.session.scalar(select(func.count()).select_from(keys.subquery())) if request.count else None
     # the positions as values: so they reach the rows before these are grouped, and a page costs what its rows cost
     found = scope.session.execute(_rows(scope, run_id, [row.position for row in places], chosen)) if places else ()
     rows = {row.position: row for row in found}

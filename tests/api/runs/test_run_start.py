@@ -55,7 +55,7 @@ def test_a_run_that_nothing_would_judge_is_refused(alice: Person, made: MadeRun)
     "wrong",
     [
         *({}, {"endpoint_id": "none"}, {"endpoint_id": None}, {"metric_ids": "all"}, {"metric_ids": ["x"]}),
-        *({"trials": 0}, {"trials": 101}, {"trials": "3"}, {"repeats": 2}),
+        *({"trials": 0}, {"trials": 101}, {"trials": 2.5}, {"repeats": 2}),
         *({"reducer": "all"}, {"reducer": {"name": "best"}}, {"trials": 2, "reducer": {"name": "at_least", "k": 3}}),
     ],
 )
