@@ -108,7 +108,7 @@ def new_run(form: RunForm) -> NewRun:
         test_set_id=test_set_id,
         endpoint_id=endpoint_id,
         metric_ids=tuple(_ids_in(form.metric_ids)),
-        trials=whole_number(form.trials, "trials") or 1,
+        trials=_trials(form),
         reducer=_reducer(form),
     )
     return replace(new, idempotency_key=_key(form.key, new.body))
@@ -126,10 +126,10 @@ def wanted_run(form: RunForm) -> WantedRun:
 def calls_of(form: RunForm, check: Preflight) -> int | None:
     """How many calls the run would make; None while that cannot be said."""
     try:
-        trials = whole_number(form.trials, "trials") or 1
+        trials = _trials(form)
     except Invalid:
         return None
-    return check.calls(trials) if trials <= MAX_TRIALS else None
+    return check.calls(trials) if 1 <= trials <= MAX_TRIALS else None
 
 
 def whole_number(text: str, field: str) -> int | None:
@@ -139,6 +139,12 @@ def whole_number(text: str, field: str) -> int | None:
     if not (text.strip().isascii() and text.strip().isdecimal() and len(text) < 10):
         raise Invalid.field(field, "Give a whole number.")
     return int(text)
+
+
+def _trials(form: RunForm) -> int:
+    """An empty field means one trial."""
+    found = whole_number(form.trials, "trials")
+    return 1 if found is None else found
 
 
 def _reducer(form: RunForm) -> Reducer:

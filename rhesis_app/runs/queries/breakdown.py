@@ -1,6 +1,6 @@
 """Where a run passes and fails: by requirement and by metric. Counted while it goes on, frozen on the run when it ends."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Protocol
@@ -12,7 +12,7 @@ from rhesis_app.authoring.models import MetricVersion, Requirement
 from rhesis_app.endpoints.rules.models import money
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.models import EffectiveEvaluation, EffectiveResult, EffectiveTest, RunMetric, TestResult, TestRun
-from rhesis_app.runs.queries.runs import one_run
+from rhesis_app.runs.queries.runs import ALIKE, one_run
 from rhesis_app.runs.queries.views import PassRate, rate_from
 from rhesis_app.scoring.stats import clustered_rate
 
@@ -74,9 +74,46 @@ class BreakdownView:
 
 def requirements_of(scope: Scope, run: CountedRun, frozen: Mapping[str, Any] | None) -> tuple[RequirementRate, ...]:
     """Rates by requirement, worst first: what the run froze when it ended, else what is counted now."""
-    parts = _count_requirements(scope, run) if frozen is None else frozen["requirements"]
-    views = [_requirement(one, is_final=frozen is not None) for one in parts]
+    if frozen is not None:
+        return requirement_rates(frozen["requirements"], is_final=True)
+    if run.test_count is not None:
+        return requirement_rates(requirements_in(tests_by_requirement(scope, run.id)), is_final=False)
+    return requirement_rates(_count_requirements(scope, run.id), is_final=False)
+
+
+def requirement_rates(parts: Iterable[Mapping[str, Any]], *, is_final: bool) -> tuple[RequirementRate, ...]:
+    """Rates by requirement, worst first, from what is counted of each."""
+    views = [_requirement(one, is_final=is_final) for one in parts]
     return tuple(sorted(views, key=lambda one: (*_worst(one.rate), one.name or "~")))
+
+
+def tests_by_requirement(scope: Scope, run_id: UUID) -> list[Any]:
+    """The tests of a run with several trials, in groups of one requirement whose trials came to the same."""
+    grouped = (
+        scope.select(EffectiveTest.organization_id, EffectiveTest.requirement_id, *ALIKE)
+        .add_columns(func.count().label("count"))
+        .where(EffectiveTest.run_id == run_id)
+        .group_by(EffectiveTest.organization_id, EffectiveTest.requirement_id, *ALIKE)
+        .subquery("grouped")
+    )
+    query = (
+        scope.select(TestRun.id, grouped, Requirement.name.label("requirement"))
+        .join(grouped, grouped.c.organization_id == TestRun.organization_id)
+        .outerjoin(Requirement, _named(grouped))
+        .where(TestRun.id == run_id)
+    )
+    return list(scope.session.execute(query).all())
+
+
+def requirements_in(groups: Iterable[Any]) -> list[dict[str, Any]]:
+    """Those groups as what is counted of each requirement."""
+    parts: dict[UUID | None, dict[str, Any]] = {}
+    for one in groups:
+        new = {"id": _text(one.requirement_id), "name": one.requirement, **dict.fromkeys(OUTCOMES, 0)}
+        part = parts.setdefault(one.requirement_id, new)
+        if one.outcome in OUTCOMES:
+            part[one.outcome] += one.count
+    return list(parts.values())
 
 
 def metrics_of(scope: Scope, run: CountedRun, frozen: Mapping[str, Any] | None) -> tuple[MetricRate, ...]:
@@ -92,9 +129,13 @@ def parts_of(scope: Scope, run: CountedRun, frozen: Mapping[str, Any] | None) ->
     return BreakdownView(requirements=requirements, metrics=metrics_of(scope, run, frozen))
 
 
-def count_parts(scope: Scope, run: CountedRun) -> dict[str, Any]:
-    """The run's tests by requirement and its results by metric, people's reviews included, as JSON that a run keeps."""
-    return {"requirements": _count_requirements(scope, run), "metrics": _count_metrics(scope, run)}
+def count_parts(scope: Scope, run: CountedRun, groups: Sequence[Any] | None = None) -> dict[str, Any]:
+    """The run by requirement and by metric, people's reviews included, as JSON that a run keeps.
+
+    By requirement its results are counted, or with `groups` of tests these; by metric always results.
+    """
+    requirements = _count_requirements(scope, run.id) if groups is None else requirements_in(groups)
+    return {"requirements": requirements, "metrics": _count_metrics(scope, run)}
 
 
 def totals_in(parts: Mapping[str, Any]) -> dict[str, int]:
@@ -130,24 +171,19 @@ def judging_cost(metrics: Iterable[MetricRate]) -> str:
     return f"{said}, ${money(sum(costs[1:], start=costs[0]))}" if costs else said
 
 
-def _count_requirements(scope: Scope, run: CountedRun) -> list[dict[str, Any]]:
-    """By requirement the run's tests, which are its results where each is asked once."""
-    unit: Any = EffectiveResult if run.test_count is None else EffectiveTest
-    outcomes = [func.count().filter(unit.outcome == outcome).label(outcome) for outcome in OUTCOMES]
+def _count_requirements(scope: Scope, run_id: UUID) -> list[dict[str, Any]]:
+    outcomes = [func.count().filter(EffectiveResult.outcome == outcome).label(outcome) for outcome in OUTCOMES]
     counted = (
-        scope.select(unit.organization_id, unit.requirement_id, *outcomes)
-        .where(unit.run_id == run.id)
-        .group_by(unit.organization_id, unit.requirement_id)
+        scope.select(EffectiveResult.organization_id, EffectiveResult.requirement_id, *outcomes)
+        .where(EffectiveResult.run_id == run_id)
+        .group_by(EffectiveResult.organization_id, EffectiveResult.requirement_id)
         .subquery("counted")
     )
     query = (
         scope.select(TestRun.id, counted, Requirement.name.label("requirement"))
         .join(counted, counted.c.organization_id == TestRun.organization_id)
-        .outerjoin(
-            Requirement,
-            and_(Requirement.organization_id == counted.c.organization_id, Requirement.id == counted.c.requirement_id),
-        )
-        .where(TestRun.id == run.id)
+        .outerjoin(Requirement, _named(counted))
+        .where(TestRun.id == run_id)
     )
     return [
         {"id": _text(row["requirement_id"]), "name": row["requirement"], **{name: row[name] for name in OUTCOMES}}
@@ -155,9 +191,12 @@ def _count_requirements(scope: Scope, run: CountedRun) -> list[dict[str, Any]]:
     ]
 
 
+def _named(rows: Any) -> Any:
+    return and_(Requirement.organization_id == rows.c.organization_id, Requirement.id == rows.c.requirement_id)
+
+
 def _count_metrics(scope: Scope, run: CountedRun) -> list[dict[str, Any]]:
     """A metric that has judged nothing yet is there with zeros."""
-    intervals = {} if run.test_count is None else _clustered(scope, run.id)
     counts = [
         func.count().filter(EffectiveEvaluation.verdict == verdict, EffectiveEvaluation.applicable).label(verdict)
         for verdict in OUTCOMES
@@ -184,37 +223,49 @@ def _count_metrics(scope: Scope, run: CountedRun) -> list[dict[str, Any]]:
         .where(TestRun.id == run.id)
         .distinct()
     )
+    if run.test_count is not None:
+        alike = _alike_verdicts(scope, run.id)
+        query = query.add_columns(alike.c.alike).outerjoin(alike, alike.c.metric_version_id == frozen.id)
     return [
         {
             "id": str(row["metric_id"]),
             "version_id": str(row["version_id"]),
             **{name: row[name] for name in ("name", "required", *_COUNTED, "tokens_in", "tokens_out")},
             "cost": money(row["cost"]),
-            **intervals.get(row["version_id"], {}),
+            **(_interval(row["alike"]) if run.test_count is not None else {}),
         }
         for row in scope.session.execute(query).mappings()
     ]
 
 
-def _clustered(scope: Scope, run_id: UUID) -> dict[UUID, dict[str, float]]:
-    """By metric version the interval of its rate over all trials, which are not independent within a test."""
+def _alike_verdicts(scope: Scope, run_id: UUID) -> Any:
+    """By metric version its tests as a JSON array of (trials passed, trials decided, tests of which that is so)."""
     evaluation, result = EffectiveEvaluation, TestResult
     passed, failed = (func.count().filter(evaluation.verdict == word) for word in ("passed", "failed"))
     by_test = (
-        scope.select(evaluation.metric_version_id, result.test_version_id, passed.label("passed"))
-        .add_columns((passed + failed).label("decided"))
+        scope.select(evaluation.metric_version_id, passed.label("passed"), (passed + failed).label("decided"))
         .join(result, and_(result.organization_id == evaluation.organization_id, result.id == evaluation.result_id))
         .where(evaluation.run_id == run_id, result.run_id == run_id, evaluation.applicable)
         .group_by(evaluation.metric_version_id, result.test_version_id)
         .subquery("by_test")
     )
-    alike = (by_test.c.metric_version_id, by_test.c.passed, by_test.c.decided)
-    query = select(*alike, func.count().label("tests")).where(by_test.c.decided > 0).group_by(*alike)
-    found: dict[UUID, list[tuple[int, int]]] = {}
-    for row in scope.session.execute(query):
-        found.setdefault(row.metric_version_id, []).extend([(row.passed, row.decided)] * row.tests)
-    rates = {version_id: clustered_rate(per_test) for version_id, per_test in found.items()}
-    return {version_id: {"low": rate.low, "high": rate.high} for version_id, rate in rates.items()}
+    kinds = (by_test.c.metric_version_id, by_test.c.passed, by_test.c.decided)
+    grouped = select(*kinds, func.count().label("tests")).group_by(*kinds).subquery("alike_tests")
+    listed = func.jsonb_agg(func.jsonb_build_array(grouped.c.passed, grouped.c.decided, grouped.c.tests))
+    return (
+        select(grouped.c.metric_version_id, listed.label("alike"))
+        .group_by(grouped.c.metric_version_id)
+        .subquery("alike")
+    )
+
+
+def _interval(alike: Sequence[Sequence[int]] | None) -> dict[str, float]:
+    """The interval of a rate over all trials, which are not independent within a test; nothing where none is decided."""
+    per_test = [(passed, decided) for passed, decided, tests in alike or () if decided for _ in range(tests)]
+    if not per_test:
+        return {}
+    rate = clustered_rate(per_test)
+    return {"low": rate.low, "high": rate.high}
 
 
 def _requirement(part: Mapping[str, Any], *, is_final: bool) -> RequirementRate:

@@ -14,12 +14,15 @@ from rhesis_app.runs.queries.breakdown import (
     RequirementRate,
     metrics_of,
     outcomes_of,
+    requirement_rates,
+    requirements_in,
     requirements_of,
+    tests_by_requirement,
 )
 from rhesis_app.runs.queries.children import ChildRun, child_run, children
 from rhesis_app.runs.queries.finding import finding_of, left_out_of, origin_of, steadiness_of
 from rhesis_app.runs.queries.progress import Progress, open_work, retries_used, standing_still, time_left_ms
-from rhesis_app.runs.queries.runs import counts_of, one_run
+from rhesis_app.runs.queries.runs import one_run
 from rhesis_app.runs.queries.views import Counts, RunView, run_view
 
 
@@ -111,12 +114,8 @@ def open_run_page(scope: Scope, project_id: UUID, number: int, *, beside: Any = 
             *asked,
         ),
     )
-    requirements = requirements_of(scope, row, row.parts)
-    run = run_view(
-        scope,
-        row,
-        counts_of(scope, [row]).get(row.id, Counts()) if row.test_count else Counts(outcomes_of(requirements)),
-    )
+    requirements, counts = _counted(scope, row)
+    run = run_view(scope, row, counts)
     progress = Progress.read(row.open_work)
     return RunPage(
         run=run,
@@ -131,6 +130,15 @@ def open_run_page(scope: Scope, project_id: UUID, number: int, *, beside: Any = 
         children=tuple(child_run(found) for found in row.children),
         beside=row.beside if asked else None,
     )
+
+
+def _counted(scope: Scope, row: Any) -> tuple[tuple[RequirementRate, ...], Counts]:
+    """The rates by requirement and what the whole comes to, from one statement while the run goes on."""
+    if row.test_count is not None and row.finished_at is None:
+        groups = tests_by_requirement(scope, row.id)
+        return requirement_rates(requirements_in(groups), is_final=False), Counts.of_tests(groups)
+    requirements = requirements_of(scope, row, row.parts)
+    return requirements, Counts(outcomes_of(requirements))
 
 
 def page_metrics(scope: Scope, page: RunPage) -> tuple[MetricRate, ...]:

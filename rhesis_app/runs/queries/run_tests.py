@@ -73,37 +73,36 @@ class RunTestFilter:
 
 
 def list_run_tests(scope: Scope, run_id: UUID, request: PageRequest, chosen: RunTestFilter) -> Page[RunTestRow]:
-    """A page of a run's tests that have at least one result, in two statements; NotFound when the run is not there to read."""
-    keys, order = _keys(scope, run_id, chosen)
-    places = scope.session.execute(keyset(keys, order, request)).all()
-    if not places:
+    """A page of a run's tests that have a result, in at most two statements; NotFound when the run is not there to read."""
+    rows = _rows(scope, run_id, chosen)
+    if chosen.is_narrowing or chosen.worst_first:
+        matching = _narrowed(scope, rows, run_id, chosen)
+        order = [By(_RANK), By(EffectiveTest.position)] if chosen.worst_first else [By(EffectiveTest.position)]
+        found = scope.session.execute(keyset(matching, order, request)).all()
+    else:
+        # by position alone the index tells which tests they are; as values the positions reach the rows before these are
+        # grouped, and a page costs what its rows cost
+        matching = _positions(scope, run_id)
+        places = scope.session.scalars(keyset(matching, [By(TestResult.position)], request)).all()
+        by_place = EffectiveTest.position.desc() if request.backward else EffectiveTest.position
+        page = rows.where(EffectiveTest.position.in_(places)).order_by(by_place)
+        found = scope.session.execute(page).all() if places else []
+    if not found:
         one_run(scope, TestRun.id == run_id)
-    total = scope.session.scalar(select(func.count()).select_from(keys.subquery())) if request.count else None
-    # the positions as values: so they reach the rows before these are grouped, and a page costs what its rows cost
-    found = scope.session.execute(_rows(scope, run_id, [row.position for row in places], chosen)) if places else ()
-    rows = {row.position: row for row in found}
-    return page_of(
-        places,
-        request,
-        key=lambda place: tuple(place[1:]),
-        view=lambda place: _view(rows[place.position]),
-        total=total,
-    )
+    total = scope.session.scalar(select(func.count()).select_from(matching.subquery())) if request.count else None
+    return page_of(found, request, key=lambda row: _key(row, chosen), view=_view, total=total)
 
 
-def _keys(scope: Scope, run_id: UUID, chosen: RunTestFilter) -> tuple[Select[Any], list[By]]:
-    """Where the tests stand in the list; by position alone the index tells, and nothing is grouped."""
-    if not chosen.is_narrowing and not chosen.worst_first:
-        query = (
-            scope.select(TestRun.id, TestResult.position)
-            .join(TestResult, _of_run(TestResult))
-            .where(TestRun.id == run_id)
-            .distinct()
-        )
-        return query, [By(TestResult.position)]
-    ranked = (_RANK.label("rank"),) if chosen.worst_first else ()
-    query = scope.select(TestRun.id, *ranked, EffectiveTest.position).join(EffectiveTest, _of_run(EffectiveTest))
-    query = query.where(TestRun.id == run_id)
+def _key(row: Any, chosen: RunTestFilter) -> tuple[Any, ...]:
+    return (RANKS.get(row.outcome, len(RANKS)), row.position) if chosen.worst_first else (row.position,)
+
+
+def _positions(scope: Scope, run_id: UUID) -> Select[Any]:
+    query = scope.select(TestRun.id).select_from(TestRun).join(TestResult, _of_run(TestResult))
+    return query.where(TestRun.id == run_id).with_only_columns(TestResult.position).distinct()
+
+
+def _narrowed(scope: Scope, query: Select[Any], run_id: UUID, chosen: RunTestFilter) -> Select[Any]:
     if chosen.outcome:
         query = query.where(EffectiveTest.outcome == chosen.outcome)
     if chosen.requirement_id:
@@ -112,8 +111,7 @@ def _keys(scope: Scope, run_id: UUID, chosen: RunTestFilter) -> tuple[Select[Any
         query = query.where(EffectiveTest.is_flaky)
     if chosen.metric_id or chosen.q:
         query = query.where(EffectiveTest.test_version_id.in_(_with_result(scope, run_id, chosen)))
-    by_place = [By(EffectiveTest.position)]
-    return query, [By(_RANK), *by_place] if chosen.worst_first else by_place
+    return query
 
 
 def _with_result(scope: Scope, run_id: UUID, chosen: RunTestFilter) -> Select[Any]:
@@ -129,7 +127,7 @@ def _with_result(scope: Scope, run_id: UUID, chosen: RunTestFilter) -> Select[An
     return query
 
 
-def _rows(scope: Scope, run_id: UUID, positions: list[int], chosen: RunTestFilter) -> Select[Any]:
+def _rows(scope: Scope, run_id: UUID, chosen: RunTestFilter) -> Select[Any]:
     prompt = func.left(TestVersion.prompt, literal(chosen.clip, Integer)) if chosen.clip else TestVersion.prompt
     return (
         scope.select(
@@ -147,7 +145,7 @@ def _rows(scope: Scope, run_id: UUID, positions: list[int], chosen: RunTestFilte
                 Requirement.id == EffectiveTest.requirement_id,
             ),
         )
-        .where(TestRun.id == run_id, EffectiveTest.run_id == run_id, EffectiveTest.position.in_(positions))
+        .where(TestRun.id == run_id, EffectiveTest.run_id == run_id)
     )
 
 

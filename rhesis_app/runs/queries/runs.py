@@ -23,6 +23,8 @@ from rhesis_app.runs.rules import COUNTED
 from rhesis_app.tenancy.models import User
 
 _PARENT = aliased(TestRun, name="parent")
+ALIKE = tuple(getattr(EffectiveTest, name) for name in ("passed", "failed", "error", "unscored", "outcome"))
+"""What tests whose trials came to the same have in common."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,15 +115,15 @@ def one_run(scope: Scope, *conditions: Any, extra: tuple[Any, ...] = ()) -> Any:
 
 
 def counts_of(scope: Scope, rows: Iterable[Any]) -> Mapping[UUID, Counts]:
-    """What has come in of those runs that still go on, in one statement, and another where tests have several trials."""
+    """What has come in of those runs that still go on: in one statement, and in another where tests have several trials."""
     going_on = [row for row in rows if row.finished_at is None]
-    results = results_by_outcome(scope, [row.id for row in going_on])
-    tests = alike_tests(scope, [row.id for row in going_on if row.test_count is not None])
-    return {row.id: Counts(results.get(row.id, {}), tests.get(row.id, ())) for row in going_on}
+    results = _results_by_outcome(scope, [row.id for row in going_on if row.test_count is None])
+    tests = _alike_tests(scope, [row.id for row in going_on if row.test_count is not None])
+    counts = {run_id: Counts(found) for run_id, found in results.items()}
+    return counts | {run_id: Counts.of_tests(found) for run_id, found in tests.items()}
 
 
-def results_by_outcome(scope: Scope, run_ids: Sequence[UUID]) -> Mapping[UUID, dict[str, int]]:
-    """Results by effective outcome, in one statement; none when no id is given."""
+def _results_by_outcome(scope: Scope, run_ids: Sequence[UUID]) -> Mapping[UUID, dict[str, int]]:
     if not run_ids:
         return {}
     query = (
@@ -135,14 +137,15 @@ def results_by_outcome(scope: Scope, run_ids: Sequence[UUID]) -> Mapping[UUID, d
     return counts
 
 
-def alike_tests(scope: Scope, run_ids: Sequence[UUID]) -> Mapping[UUID, list[Any]]:
-    """Tests in groups whose trials came to the same, in one statement; none when no id is given."""
+def _alike_tests(scope: Scope, run_ids: Sequence[UUID]) -> Mapping[UUID, list[Any]]:
+    """Tests in groups whose trials came to the same."""
     if not run_ids:
         return {}
-    alike = (EffectiveTest.run_id, EffectiveTest.passed, EffectiveTest.failed, EffectiveTest.outcome)
-    query = scope.select(*alike).add_columns(func.count().label("count"))
+    query = scope.select(EffectiveTest.run_id, *ALIKE).add_columns(func.count().label("count"))
     groups: dict[UUID, list[Any]] = {}
-    for row in scope.session.execute(query.where(EffectiveTest.run_id.in_(run_ids)).group_by(*alike)):
+    for row in scope.session.execute(
+        query.where(EffectiveTest.run_id.in_(run_ids)).group_by(EffectiveTest.run_id, *ALIKE)
+    ):
         groups.setdefault(row.run_id, []).append(row)
     return groups
 

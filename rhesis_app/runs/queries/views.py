@@ -9,7 +9,7 @@ from uuid import UUID
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.rules import COUNTED, rate_of, totals_of
-from rhesis_app.runs.rules.reduced import AlikeTests, Consistency, Reduced, reduced_of
+from rhesis_app.runs.rules.reduced import AlikeTests, Consistency, Reduced, reduced_of, results_in
 from rhesis_app.scoring.reducers import Reducer, ReducerName
 from rhesis_app.scoring.stats import pass_rate
 from rhesis_app.sdk import Rate, Totals
@@ -100,6 +100,11 @@ class Counts:
 
     results: Mapping[str, int] = field(default_factory=dict)
     tests: Sequence[AlikeTests] = ()
+
+    @classmethod
+    def of_tests(cls, tests: Sequence[AlikeTests]) -> "Counts":
+        """Both, from the tests with their trials."""
+        return cls(results_in(tests), tests)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,13 +10,19 @@ from rhesis_app.sdk import Totals
 
 
 class AlikeTests(Protocol):
-    """`count` tests whose trials came to the same: `passed` and `failed` of them, and the `outcome` of each test."""
+    """`count` tests whose trials came to the same: so many of each outcome, and the `outcome` of each test."""
 
     @property
     def passed(self) -> int: ...
 
     @property
     def failed(self) -> int: ...
+
+    @property
+    def error(self) -> int: ...
+
+    @property
+    def unscored(self) -> int: ...
 
     @property
     def outcome(self) -> str: ...
@@ -60,6 +66,16 @@ class Reduced:
     def from_json(cls, kept: Mapping[str, Any]) -> "Reduced":
         """From what a run keeps."""
         return cls(tests=Totals(**kept["tests"]), consistency=Consistency(**kept["consistency"]))
+
+
+def results_in(found: Sequence[AlikeTests]) -> dict[str, int]:
+    """The results of tests in groups, by outcome."""
+    return {
+        "passed": sum(one.passed * one.count for one in found),
+        "failed": sum(one.failed * one.count for one in found),
+        "error": sum(one.error * one.count for one in found),
+        "unscored": sum(one.unscored * one.count for one in found),
+    }
 
 
 def reduced_of(found: Sequence[AlikeTests], *, test_count: int, trials: int, ended: bool) -> Reduced:
