@@ -181,8 +181,7 @@ def _one(scope: Scope, result_id: UUID) -> Select[Any]:
             TestRun.config["answers_of"].as_integer().label("answer_of"),
             *(TestSet.name.label("test_set"), Requirement.name.label("requirement")),
             *(version.prompt, version.expected, version.messages, version.context.label("reference_context")),
-            version.facts.label("metadata"),
-            *(version.prompt_version_id, version.prompt_values),
+            *(version.facts.label("metadata"), version.prompt_version_id, version.prompt_values),
             *(
                 Prompt.id.label("prompt_id"),
                 Prompt.name.label("prompt_name"),
