@@ -67,12 +67,12 @@ def steadiness_of(run: RunView) -> str:
     found = run.consistency
     if found is None or not found.tests:
         return ""
-    parts = [f"{found.alike:,} of {_tests(found.tests)} answered alike in all trials"]
+    parts = [f"{found.alike} of {_tests(found.tests)} answered alike in all trials"]
     if found.pass_hat_k is not None and found.pass_at_k is not None:
         parts += [f"pass^{found.k} {found.pass_hat_k:.2f}", f"pass@{found.k} {found.pass_at_k:.2f}"]
-        parts[-1] += f" over {found.of_k:,}" if found.of_k != found.tests else ""
+        parts[-1] += f" over {found.of_k}" if found.of_k != found.tests else ""
     if found.left_out:
-        parts.append(f"{found.left_out:,} with fewer than two verdicts left out")
+        parts.append(f"{found.left_out} with fewer than two verdicts left out")
     return " · ".join(parts)
 
 
