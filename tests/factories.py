@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -26,14 +26,17 @@ from rhesis_app.kernel.ids import new_id
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.projects.models import Project
 from rhesis_app.runs.models import Evaluation, RunMetric, TestResult, TestRun, WorkItem
-from rhesis_app.runs.queries.breakdown import count_parts
+from rhesis_app.runs.queries.freeze import count_run
 from rhesis_app.runs.rules import final_status, totals_of
 from rhesis_app.scoring.outcome import run_outcome
 
 
 @dataclass(frozen=True, kw_only=True)
 class Given:
-    """A result to make: `verdicts` maps a metric's name to its verdict; outcome `pending` leaves a work item instead."""
+    """A result to make: `verdicts` maps a metric's name to its verdict; outcome `pending` leaves a work item instead.
+
+    `more` are the outcomes of the test's further trials, of which all tests of a run have as many.
+    """
 
     outcome: str = "passed"
     prompt: str = "Where is my parcel?"
@@ -46,6 +49,12 @@ class Given:
     reason: str = ""
     latency_ms: float | None = 120.0
     metadata: dict[str, Any] = field(default_factory=dict)
+    more: tuple[str, ...] = ()
+
+    @property
+    def trials(self) -> "list[Given]":
+        """Each of its trials, as a result to make."""
+        return [self, *(replace(self, outcome=outcome, more=()) for outcome in self.more)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,10 +109,11 @@ def _make_run(scope: Scope, plan: RunPlan, results: Sequence[Given]) -> MadeRun:
         .values(last_run_number=Project.last_run_number + 1)
         .returning(Project.last_run_number)
     ).one()
+    trials = [trial for one in results for trial in one.trials]
     counts: dict[str, int] = {}
-    for one in results:
-        counts[one.outcome] = counts.get(one.outcome, 0) + 1
-    totals = totals_of(len(results), counts, ended=plan.is_finished)
+    for trial in trials:
+        counts[trial.outcome] = counts.get(trial.outcome, 0) + 1
+    totals = totals_of(len(trials), counts, ended=plan.is_finished)
     started = plan.started_at or func.now() - literal(timedelta(seconds=60))
     run = TestRun(
         id=new_id(),
@@ -127,7 +137,9 @@ def _make_run(scope: Scope, plan: RunPlan, results: Sequence[Given]) -> MadeRun:
         parent_run_id=plan.parent_run_id,
         chosen_by=plan.chosen_by,
         config={"max_attempts": 3, "metrics_from": "test_set"} | plan.config,
-        planned=len(results),
+        planned=len(trials),
+        trials=len(trials) // len(results),
+        test_count=len(results) if len(trials) > len(results) else None,
         status=str(final_status(totals)) if plan.is_finished else "running",
         outcome=str(run_outcome(passed=totals.passed, failed=totals.failed)) if plan.is_finished else "none",
         totals=asdict(totals) if plan.is_finished else None,
@@ -146,7 +158,8 @@ def _make_run(scope: Scope, plan: RunPlan, results: Sequence[Given]) -> MadeRun:
     session.flush()
     result_ids = _results(scope, run, list(zip(results, versions, strict=True)), metric_versions)
     if plan.is_finished:
-        run.parts = count_parts(scope, run.id)
+        for name, value in count_run(scope, run).items():
+            setattr(run, name, value)
     return MadeRun(
         id=run.id,
         number=number,
@@ -316,12 +329,17 @@ def _results(
     scope: Scope, run: TestRun, planned: Sequence[tuple[Given, dict[str, Any]]], metric_versions: dict[str, UUID]
 ) -> tuple[UUID, ...]:
     results, evaluations, items = [], [], []
-    for position, (one, version) in enumerate(planned, start=1):
+    placed = [
+        (position, trial, one, version)
+        for position, (given, version) in enumerate(planned, start=1)
+        for trial, one in enumerate(given.trials, start=1)
+    ]
+    for position, trial, one, version in placed:
         key = {
             "organization_id": scope.organization_id,
             "run_id": run.id,
             "test_version_id": version["id"],
-            "trial": 1,
+            "trial": trial,
             "position": position,
         }
         if one.outcome == "pending":

@@ -31,7 +31,7 @@ def _document(report: RunReport) -> Iterator[Markup]:
 
 
 def _head(summary: RunSummary) -> Iterator[Markup]:
-    rate, totals = summary.pass_rate, summary.totals
+    rate, totals = summary.pass_rate, summary.tests
     yield element(
         "header", element("p", text(summary.project), cls="eyebrow") + element("h1", _title(summary)) + _meta(summary)
     )
@@ -49,7 +49,7 @@ def _head(summary: RunSummary) -> Iterator[Markup]:
     ]
     figure = element("p", f"{rate.percent} " + element("small", rate.interval), cls="figure")
     yield element("section", figure + bar(rate) + element("p", " · ".join(counts), cls="tally"), cls="verdict")
-    for sentence, cls in ((summary.finding, "finding"), (summary.left_out, "muted")):
+    for sentence, cls in ((summary.finding, "finding"), (summary.steadiness, ""), (summary.left_out, "muted")):
         if sentence:
             yield element("p", text(sentence), cls=cls)
 
@@ -61,7 +61,7 @@ def _title(summary: RunSummary) -> Markup:
 def _meta(summary: RunSummary) -> Markup:
     facts = [
         outcome(summary.outcome),
-        text(f"{summary.totals.planned:,} tests of version {summary.test_set_version}"),
+        text(f"{summary.tests.planned:,} tests of version {summary.test_set_version}"),
         text(summary.endpoint),
     ]
     if summary.finished_at is not None:

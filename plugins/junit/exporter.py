@@ -57,6 +57,7 @@ def _properties(summary: RunSummary) -> dict[str, str]:
         "outcome": summary.outcome,
         "pass rate": f"{share}, {rate.passed} of {rate.n} decided, {rate.excluded} left out",
         "not run": str(totals.pending + totals.cancelled),
+        **({"trials": summary.steadiness} if summary.steadiness else {}),
         **({"url": summary.url} if summary.url else {}),
     }
 

@@ -74,6 +74,8 @@ def _facts(summary: RunSummary) -> Iterator[tuple[str, Cell]]:
         ("Pass rate", rate.words),
         ("Finding", summary.finding),
     )
+    if summary.steadiness:
+        yield "Trials", summary.steadiness
     yield from (
         ("Planned", totals.planned),
         ("Passed", totals.passed),

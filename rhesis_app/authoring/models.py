@@ -188,7 +188,8 @@ class PromptVersion(Identified, TenantOwned, Base):
 class Test(Identified, Stamped, Archivable, TenantOwned, Base):
     """One case. `messages` are earlier turns of a chat (role, text); `content_hash` covers everything that a run depends on.
 
-    A text from a prompt stands in `prompt` as it was rendered of `prompt_version_id` with `prompt_values`.
+    A text from a prompt stands in `prompt` as it was rendered of `prompt_version_id` with `prompt_values`. `trials` is how
+    often a run asks it, whatever the run says.
     """
 
     __tablename__ = "test"
@@ -206,6 +207,7 @@ class Test(Identified, Stamped, Archivable, TenantOwned, Base):
             postgresql_where=text("prompt_version_id IS NOT NULL"),
         ),
         CheckConstraint("kind IN ('single_turn')", name="kind"),
+        CheckConstraint("trials BETWEEN 1 AND 100", name="trials"),
     )
     project_id: Mapped[UUID]
     requirement_id: Mapped[UUID | None]
@@ -217,6 +219,7 @@ class Test(Identified, Stamped, Archivable, TenantOwned, Base):
     facts: Mapped[Json] = mapped_column("metadata", default=dict, server_default=text("'{}'"))
     prompt_version_id: Mapped[UUID | None]
     prompt_values: Mapped[Json] = mapped_column(default=dict, server_default=text("'{}'"))
+    trials: Mapped[int | None]
     content_hash: Mapped[str]
 
 
@@ -230,6 +233,7 @@ class TestVersion(Identified, TenantOwned, Base):
         belongs_to("test_id", "test"),
         belongs_to("requirement_id", "requirement"),
         belongs_to("prompt_version_id", "prompt_version"),
+        CheckConstraint("trials BETWEEN 1 AND 100", name="trials"),
     )
     test_id: Mapped[UUID]
     requirement_id: Mapped[UUID | None]
@@ -241,6 +245,7 @@ class TestVersion(Identified, TenantOwned, Base):
     facts: Mapped[Json] = mapped_column("metadata")
     prompt_version_id: Mapped[UUID | None]
     prompt_values: Mapped[Json] = mapped_column(default=dict, server_default=text("'{}'"))
+    trials: Mapped[int | None]
     content_hash: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 

@@ -21,6 +21,7 @@ from rhesis_app.insights.queries.compared_tests import (
 )
 from rhesis_app.insights.queries.comparison import runs_to_compare
 from rhesis_app.insights.queries.gates import DecisionView, GateFilter, GateView
+from rhesis_app.insights.queries.matching import Pair
 from rhesis_app.insights.rules.changes import Change
 from rhesis_app.insights.schemas import (
     AnalysisArguments,
@@ -70,9 +71,7 @@ class ComparedTests(MethodView):
         scope = current_scope()
         baseline, candidate = runs_to_compare(scope, arguments.pop("baseline"), arguments.pop("candidate"))
         change = arguments.pop("change")
-        chosen = ComparedFilter(
-            baseline_id=baseline.id, candidate_id=candidate.id, changes=(Change(change),) if change else FLIPPED
-        )
+        chosen = ComparedFilter(pair=Pair.of(baseline, candidate), changes=(Change(change),) if change else FLIPPED)
         return list_compared_tests(scope, page_request(**arguments), chosen)
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from werkzeug.datastructures import MultiDict
 
+from rhesis_app.authoring.rules.tests import MAX_TRIALS
 from rhesis_app.kernel.errors import AppError, Invalid
 from rhesis_app.kernel.ids import new_id
 from rhesis_app.runs.actions.again import Rerun, Rescore
@@ -18,13 +19,17 @@ from rhesis_app.runs.actions.schedules import NewSchedule, ScheduleChanges
 from rhesis_app.runs.actions.start import NewRun
 from rhesis_app.runs.queries.breakdown import OUTCOMES
 from rhesis_app.runs.queries.checks import WantedRun
+from rhesis_app.runs.queries.preflight import Preflight
 from rhesis_app.runs.queries.results import ResultFilter
+from rhesis_app.runs.queries.run_tests import RunTestFilter
 from rhesis_app.runs.queries.runs import RunFilter
 from rhesis_app.runs.queries.schedules import ScheduleView
 from rhesis_app.runs.rules import FINAL, RunStatus
+from rhesis_app.runs.rules.trials import check_trials, reducer_of
+from rhesis_app.scoring.reducers import Reducer, ReducerName
 
 CLIP = 240
-FILTERS = ("outcome", "requirement", "metric", "q")
+FILTERS = ("outcome", "requirement", "metric", "q", "flaky")
 """The filters of a run's results, as an address names them."""
 OPEN = "open"
 _STATUSES = {OPEN: tuple(str(status) for status in RunStatus if status not in FINAL)} | {
@@ -39,7 +44,15 @@ class RunForm:
     test_set: str = ""
     endpoint: str = ""
     metric_ids: tuple[str, ...] = ()
+    trials: str = "1"
+    reducer: str = str(ReducerName.MAJORITY)
+    k: str = ""
     key: str = ""
+
+    @property
+    def asks_often(self) -> bool:
+        """Whether anything but one trial is asked for."""
+        return self.trials.strip() not in {"", "1"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +84,9 @@ def run_form(sent: MultiDict[str, str]) -> RunForm:
         test_set=sent.get("test_set", ""),
         endpoint=sent.get("endpoint", ""),
         metric_ids=tuple(sent.getlist("metric_ids")),
+        trials=sent.get("trials", "1"),
+        reducer=sent.get("reducer", "") or str(ReducerName.MAJORITY),
+        k=sent.get("k", ""),
         key=sent.get("key", "")[:64] or str(new_id()),
     )
 
@@ -86,16 +102,55 @@ def quick_check_form(sent: MultiDict[str, str]) -> QuickCheckForm:
 
 
 def new_run(form: RunForm) -> NewRun:
-    """The form as a run to start; Invalid at what was not chosen."""
+    """The form as a run to start; Invalid at what was not chosen, at `trials`, `reducer` or `k`."""
     test_set_id, endpoint_id = _chosen_parts(form.test_set, form.endpoint)
-    new = NewRun(test_set_id=test_set_id, endpoint_id=endpoint_id, metric_ids=tuple(_ids_in(form.metric_ids)))
+    new = NewRun(
+        test_set_id=test_set_id,
+        endpoint_id=endpoint_id,
+        metric_ids=tuple(_ids_in(form.metric_ids)),
+        trials=_trials(form),
+        reducer=_reducer(form),
+    )
     return replace(new, idempotency_key=_key(form.key, new.body))
 
 
 def wanted_run(form: RunForm) -> WantedRun:
     """The form as a run to look at before it is started; Invalid at what was not chosen."""
     new = new_run(form)
-    return WantedRun(test_set_id=new.test_set_id, endpoint_id=new.endpoint_id, metric_ids=new.metric_ids)
+    check_trials(new.trials, new.reducer)
+    return WantedRun(
+        test_set_id=new.test_set_id, endpoint_id=new.endpoint_id, metric_ids=new.metric_ids, trials=new.trials
+    )
+
+
+def calls_of(form: RunForm, check: Preflight) -> int | None:
+    """How many calls the run would make; None while that cannot be said."""
+    try:
+        trials = _trials(form)
+    except Invalid:
+        return None
+    return check.calls(trials) if 1 <= trials <= MAX_TRIALS else None
+
+
+def whole_number(text: str, field: str) -> int | None:
+    """The number in a field, None where it is empty. Invalid at the field when it holds something else."""
+    if not text.strip():
+        return None
+    if not (text.strip().isascii() and text.strip().isdecimal() and len(text) < 10):
+        raise Invalid.field(field, "Give a whole number.")
+    return int(text)
+
+
+def _trials(form: RunForm) -> int:
+    """An empty field means one trial."""
+    found = whole_number(form.trials, "trials")
+    return 1 if found is None else found
+
+
+def _reducer(form: RunForm) -> Reducer:
+    """What the form asks for; `k` stands beside all choices and belongs to one of them."""
+    is_counting = form.reducer == ReducerName.AT_LEAST
+    return reducer_of({"name": form.reducer, "k": whole_number(form.k, "k") if is_counting else None})
 
 
 def schedule_form(sent: MultiDict[str, str]) -> ScheduleForm:
@@ -198,7 +253,22 @@ def result_filter(sent: MultiDict[str, str], *, newest_first: bool = False) -> R
         requirement_id=id_in(sent.get("requirement", "")),
         metric_id=id_in(sent.get("metric", "")),
         q=sent.get("q", "").strip()[:200],
+        is_flaky=bool(sent.get("flaky")),
         newest_first=newest_first,
+        clip=CLIP,
+    )
+
+
+def run_test_filter(sent: MultiDict[str, str]) -> RunTestFilter:
+    """The same filters for the list of tests, where tests have several trials."""
+    chosen = result_filter(sent)
+    return RunTestFilter(
+        outcome=chosen.outcome,
+        requirement_id=chosen.requirement_id,
+        metric_id=chosen.metric_id,
+        q=chosen.q,
+        is_flaky=chosen.is_flaky,
+        worst_first=True,
         clip=CLIP,
     )
 

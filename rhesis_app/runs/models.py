@@ -5,8 +5,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, UniqueConstraint, func, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, Numeric, UniqueConstraint, func, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from rhesis_app.infra.orm import (
@@ -26,6 +26,8 @@ class TestRun(Identified, Stamped, TenantOwned, Base):
     """One execution of one frozen test set against one endpoint, with everything it depends on frozen in it.
 
     `chosen_by` is set where an outcome in an earlier run chose its tests: such a run says nothing of the whole set.
+    `test_count` is set exactly where tests are asked several times: then `planned` and `totals` count results, and
+    `reduced` what the trials of its tests came to.
     """
 
     __tablename__ = "test_run"
@@ -55,8 +57,10 @@ class TestRun(Identified, Stamped, TenantOwned, Base):
             "(finished_at IS NOT NULL) = (status IN ('completed', 'partial', 'errored', 'cancelled'))", name="finished"
         ),
         CheckConstraint("planned > 0", name="planned"),
+        CheckConstraint("trials BETWEEN 1 AND 100", name="trials"),
+        CheckConstraint("test_count BETWEEN 1 AND planned", name="test_count"),
         CheckConstraint("kind = 'run' OR parent_run_id IS NOT NULL", name="parent"),
-        CheckConstraint("chosen_by IN ('failed', 'error')", name="chosen_by"),
+        CheckConstraint("chosen_by IN ('failed', 'error', 'flaky')", name="chosen_by"),
         Index("ix_test_run_parent_run_id", "organization_id", "parent_run_id"),
     )
     project_id: Mapped[UUID]
@@ -71,11 +75,13 @@ class TestRun(Identified, Stamped, TenantOwned, Base):
     trials: Mapped[int] = mapped_column(default=1, server_default=text("1"))
     config: Mapped[Json] = mapped_column(default=dict, server_default=text("'{}'"))
     planned: Mapped[int]
+    test_count: Mapped[int | None]
     retries: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     status: Mapped[str] = mapped_column(default="queued", server_default="queued")
     outcome: Mapped[str] = mapped_column(default="none", server_default="none")
     totals: Mapped[Any] = mapped_column(JSONB(none_as_null=True), nullable=True, default=None)
     parts: Mapped[Any] = mapped_column(JSONB(none_as_null=True), nullable=True, default=None)
+    reduced: Mapped[Any] = mapped_column(JSONB(none_as_null=True), nullable=True, default=None)
     idempotency_key: Mapped[str | None]
     idempotency_body: Mapped[str | None]
     started_by: Mapped[UUID | None] = mapped_column(ForeignKey("app_user.id", ondelete="SET NULL"))
@@ -324,3 +330,32 @@ class RunModel(View):
     organization_id: Mapped[UUID]
     run_id: Mapped[UUID] = mapped_column(primary_key=True)
     model_key: Mapped[str] = mapped_column(primary_key=True)
+
+
+class EffectiveTest(View):
+    """A test in a run with the one outcome that its trials come to, by the run's reducer; `pending` while trials that
+    could decide it have no answer. Only tests with at least one result are there.
+
+    `answered`, `outcomes` and `result_ids` are of the trials with a result, in their order; `result_id` and `trial` are
+    of the first that came out as the test did.
+    """
+
+    __tablename__ = "effective_test"
+    organization_id: Mapped[UUID]
+    run_id: Mapped[UUID] = mapped_column(primary_key=True)
+    test_version_id: Mapped[UUID] = mapped_column(primary_key=True)
+    test_id: Mapped[UUID]
+    requirement_id: Mapped[UUID | None]
+    position: Mapped[int]
+    trials: Mapped[int]
+    passed: Mapped[int]
+    failed: Mapped[int]
+    error: Mapped[int]
+    unscored: Mapped[int]
+    outcome: Mapped[str]
+    is_flaky: Mapped[bool]
+    answered: Mapped[list[int]] = mapped_column(ARRAY(Integer))
+    outcomes: Mapped[list[str]]
+    result_ids: Mapped[list[UUID]]
+    result_id: Mapped[UUID]
+    trial: Mapped[int]

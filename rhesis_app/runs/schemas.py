@@ -3,22 +3,36 @@
 from marshmallow import EXCLUDE, fields, validate
 
 from rhesis_app.authoring.rules.names import MAX_NAME
+from rhesis_app.authoring.rules.tests import MAX_TRIALS
 from rhesis_app.runs.actions.again import ONLY
 from rhesis_app.runs.actions.again_many import MOST_RUNS
 from rhesis_app.runs.actions.review import MAX_COMMENT, VERDICTS
 from rhesis_app.runs.queries.breakdown import OUTCOMES
-from rhesis_app.runs.queries.checks import MAX_TRIALS
 from rhesis_app.runs.rules import RunStatus
 from rhesis_app.runs.rules.schedules import MAX_CRON
+from rhesis_app.scoring.reducers import ReducerName
 from rhesis_app.web.openapi import Input, ListArguments
 from rhesis_app.web.waiting import MAX_WAIT_S
 
 
+class ReducerArguments(Input):
+    """What makes one outcome of a test's trials; `k` belongs to at_least."""
+
+    name = fields.String(required=True, validate=validate.OneOf([str(name) for name in ReducerName]))
+    k = fields.Integer(strict=True, load_default=None, allow_none=True, validate=validate.Range(1, MAX_TRIALS))
+
+
 class NewRunArguments(Input):
-    """A run to start; without `metric_ids` the test set's metrics judge, else those of its tests' requirements."""
+    """A run to start; without `metric_ids` the test set's metrics judge, else those of its tests' requirements.
+
+    Each test is asked `trials` times, unless the test says itself how often; a test passes as `reducer` says, by default
+    when more than half of its trials do.
+    """
 
     endpoint_id = fields.UUID(required=True)
     metric_ids = fields.List(fields.UUID(), load_default=list, validate=validate.Length(max=50))
+    trials = fields.Integer(strict=True, load_default=1, validate=validate.Range(1, MAX_TRIALS))
+    reducer = fields.Nested(ReducerArguments, load_default=None, allow_none=True)
 
 
 class PreflightArguments(Input):
@@ -27,12 +41,12 @@ class PreflightArguments(Input):
     test_set_id = fields.UUID(required=True)
     endpoint_id = fields.UUID(required=True)
     metric_ids = fields.List(fields.UUID(), load_default=list, validate=validate.Length(max=50))
-    trials = fields.Integer(load_default=1, validate=validate.Range(1, MAX_TRIALS))
+    trials = fields.Integer(strict=True, load_default=1, validate=validate.Range(1, MAX_TRIALS))
     call = fields.Boolean(load_default=True)
 
 
 class RerunArguments(Input):
-    """Which tests to run again: those that `failed`, those that gave an `error`, or with null all of them."""
+    """Which tests to run again: those that `failed`, gave an `error`, were `flaky` (their trials disagree), or with null all."""
 
     chosen = fields.String(data_key="only", load_default=None, allow_none=True, validate=validate.OneOf(ONLY))
 
@@ -80,12 +94,13 @@ class RunArguments(Input):
 
 
 class ResultListArguments(ListArguments):
-    """A page of results; `metric_id` gives those that failed on that metric."""
+    """A page of results; `metric_id` gives those that failed on that metric, `flaky` those of tests whose trials disagree."""
 
     outcome = fields.String(load_default=None, validate=validate.OneOf(OUTCOMES))
     requirement_id = fields.UUID(load_default=None)
     metric_id = fields.UUID(load_default=None)
     q = fields.String(load_default="", validate=validate.Length(max=200))
+    is_flaky = fields.Boolean(data_key="flaky", load_default=False)
 
 
 class NewReviewArguments(Input):

@@ -93,6 +93,8 @@ class RunSummary:
     """One run in a few numbers; `status` and `outcome` are the words of the API, times are aware UTC.
 
     `finding` says what the run says and `left_out` what its rate leaves out, each in a sentence or two; `url` is its page.
+    `totals` count results. Where tests were asked several times `pass_rate` and `test_totals` count tests, each by what its
+    trials came to, and `steadiness` says how alike these were; else `test_totals` is None.
     """
 
     run_id: str
@@ -114,6 +116,13 @@ class RunSummary:
     by_requirement: tuple[PartRate, ...] = ()
     by_metric: tuple[PartRate, ...] = ()
     gates: tuple[GateFinding, ...] = ()
+    test_totals: Totals | None = None
+    steadiness: str = ""
+
+    @property
+    def tests(self) -> Totals:
+        """The tests by outcome; of a run that asked each once its results are the same."""
+        return self.test_totals or self.totals
 
     @property
     def duration_s(self) -> float | None:

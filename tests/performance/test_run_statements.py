@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 
 import pytest
 
@@ -64,6 +65,30 @@ def test_lists_of_results_take_at_most_six(alice: Person, project: ProjectView, 
         taken(statements, lambda run=run: alice.api.get(f"/test-runs/{run.id}/results{query}")) for run in runs
     )
     assert small == large <= 6
+
+
+def with_trials(count: int, *, pending: int = 0) -> list[Given]:
+    done = [replace(one, more=(OUTCOMES[n % 3], one.outcome)) for n, one in enumerate(many(count))]
+    return done + [Given(prompt="later", outcome="pending", more=("pending", "pending"))] * pending
+
+
+@pytest.mark.parametrize("is_finished", [True, False])
+def test_runs_with_several_trials_take_no_more(
+    alice: Person, project: ProjectView, statements: Watch, is_finished: bool
+) -> None:
+    pending = 0 if is_finished else 3
+    runs = [run_of(alice, project, with_trials(count, pending=pending), is_finished=is_finished) for count in (5, 500)]
+    for address, most in (("", 5), ("/tests", 6), ("/tests?flaky=true&limit=200", 6), ("/tests?count=true&q=p1", 6)):
+        small, large = (
+            taken(statements, lambda run=run, at=address: alice.api.get(f"/test-runs/{run.id}{at}")) for run in runs
+        )
+        assert small == large <= most, address
+    for query in ("", "?flaky=1", "?outcome=failed"):
+        small, large = (
+            taken(statements, lambda run=run, at=query: alice.web.get(f"/p/support-copilot/runs/{run.number}{at}"))
+            for run in runs
+        )
+        assert small == large <= 8, query
 
 
 def test_one_run_takes_four_and_one_result_four(alice: Person, project: ProjectView, statements: Watch) -> None:

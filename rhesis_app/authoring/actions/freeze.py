@@ -48,9 +48,9 @@ WITH live AS MATERIALIZED (
    WHERE i.organization_id = :organization AND i.test_set_id = :test_set AND t.archived_at IS NULL
 ), made AS (
   INSERT INTO test_version (id, organization_id, test_id, requirement_id, kind, prompt, expected, messages, context, metadata,
-    prompt_version_id, prompt_values, content_hash)
+    prompt_version_id, prompt_values, trials, content_hash)
   SELECT l.version_id, :organization, l.id, l.requirement_id, l.kind, l.prompt, l.expected, l.messages, l.context, l.metadata,
-         l.prompt_version_id, l.prompt_values, l.content_hash
+         l.prompt_version_id, l.prompt_values, l.trials, l.content_hash
     FROM live l
   ON CONFLICT DO NOTHING
 ), numbered AS (

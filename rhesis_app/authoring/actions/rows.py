@@ -16,12 +16,12 @@ _WRITE = text(
     """
 WITH given AS MATERIALIZED (
   SELECT * FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS g (id uuid, place int, prompt text, expected text, requirement_id uuid,
-    messages jsonb, context jsonb, metadata jsonb, prompt_version_id uuid, prompt_values jsonb, content_hash text)
+    messages jsonb, context jsonb, metadata jsonb, prompt_version_id uuid, prompt_values jsonb, trials int, content_hash text)
 ), made AS (
   INSERT INTO test (id, organization_id, project_id, requirement_id, kind, prompt, expected, messages, context, metadata,
-    prompt_version_id, prompt_values, content_hash)
+    prompt_version_id, prompt_values, trials, content_hash)
   SELECT g.id, :organization, :project, g.requirement_id, 'single_turn', g.prompt, g.expected, g.messages,
-         ARRAY(SELECT jsonb_array_elements_text(g.context)), g.metadata, g.prompt_version_id, g.prompt_values, g.content_hash
+         ARRAY(SELECT jsonb_array_elements_text(g.context)), g.metadata, g.prompt_version_id, g.prompt_values, g.trials, g.content_hash
     FROM given g
 )
 INSERT INTO test_set_item (organization_id, test_set_id, test_id, position)
@@ -72,5 +72,6 @@ def _row(test_id: UUID, place: int, content: TestContent, requirement_id: UUID |
         "metadata": dict(content.metadata),
         "prompt_version_id": content.source.version_id if content.source else None,
         "prompt_values": dict(content.source.values or {}) if content.source else {},
+        "trials": content.trials,
         "content_hash": content_hash(content, requirement_id),
     }

@@ -44,6 +44,7 @@ def update_test(scope: Scope, test_id: UUID, changes: Mapping[str, Any], *, if_m
         row.expected = content.expected
         row.messages = [dict(message) for message in content.messages]
         row.context, row.facts = list(content.context), dict(content.metadata)
+        row.trials = content.trials
         say_in(row, content)
         session.flush()
         scope.record("test.update", "test", row.id)
@@ -105,6 +106,7 @@ def content_of(row: Test) -> TestContent:
         source=PromptSource(version_id=row.prompt_version_id, values=row.prompt_values)
         if row.prompt_version_id
         else None,
+        trials=row.trials,
     )
 
 

@@ -37,6 +37,7 @@ class TestForm:
     context: str = ""
     messages: str = ""
     metadata: str = ""
+    trials: str = ""
     test_set: str = ""
     etag: str = ""
 
@@ -60,6 +61,7 @@ def form_of(view: TestView) -> TestForm:
         context=f"\n{_BETWEEN}\n".join(view.context),
         messages=pretty_json([dict(message) for message in view.messages]) if view.messages else "",
         metadata=pretty_json(dict(view.metadata)) if view.metadata else "",
+        trials="" if view.trials is None else str(view.trials),
         etag=view.etag,
     )
 
@@ -67,7 +69,7 @@ def form_of(view: TestView) -> TestForm:
 def content_of(form: TestForm, taken: TakenVersion | None = None) -> TestContent:
     """The form as a test's content, its text from `taken` where one was chosen.
 
-    Raises Invalid at `messages`, `metadata` or `values.<name>` when they are no JSON.
+    Raises Invalid at `messages`, `metadata` or `values.<name>` when they are no JSON, at `trials` when it is no number.
     """
     if form.prompt_id and taken is None:
         raise Invalid.field("prompt_id", "The project has no such prompt. Choose another, or write the text here.")
@@ -81,6 +83,7 @@ def content_of(form: TestForm, taken: TakenVersion | None = None) -> TestContent
         metadata=_json(
             form.metadata, "metadata", dict, "Give a JSON object, such as {“order”: 1042} with straight quotes."
         ),
+        trials=_trials(form.trials.strip()),
     )
 
 
@@ -125,6 +128,14 @@ def uuid_or_none(text: str) -> UUID | None:
         return UUID(text)
     except ValueError:
         return None
+
+
+def _trials(text: str) -> int | None:
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+        raise Invalid.field("trials", "Give a whole number, or leave it empty.")
+    return int(text)
 
 
 def _passages(text: str) -> tuple[str, ...]:

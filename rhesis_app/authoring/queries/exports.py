@@ -94,4 +94,5 @@ def _read(scope: Scope, query: Select[Any]) -> Iterator[TestContent]:
             messages=tuple(row.messages),
             context=tuple(row.context),
             metadata=row.facts,
+            trials=row.trials,
         )

@@ -41,7 +41,8 @@ class PromptOrigin:
 class TestView:
     """A test with the name of its requirement; `messages` are the turns before the prompt.
 
-    With a `prompt_source` the prompt is the text that was rendered from it.
+    With a `prompt_source` the prompt is the text that was rendered from it. `trials` is how often a run asks it, null as
+    often as the run says.
     """
 
     __test__ = False
@@ -57,6 +58,7 @@ class TestView:
     context: tuple[str, ...]
     metadata: Mapping[str, Any]
     prompt_source: PromptOrigin | None
+    trials: int | None
     created_at: datetime
     updated_at: datetime
     archived_at: datetime | None
@@ -247,6 +249,7 @@ def _view(row: Test, requirement: str | None, origin: Sequence[Any]) -> TestView
         context=tuple(row.context),
         metadata=row.facts,
         prompt_source=_origin(row, origin),
+        trials=row.trials,
         created_at=row.created_at,
         updated_at=row.updated_at,
         archived_at=row.archived_at,

@@ -7,7 +7,7 @@ from rhesis_app.kernel.errors import Invalid
 
 IGNORE = "ignore"
 METADATA = "metadata"
-SINGLE = ("prompt", "expected", "requirement", "messages")
+SINGLE = ("prompt", "expected", "requirement", "messages", "trials")
 TARGETS = (*SINGLE, "context", METADATA, IGNORE)
 # the first name of a field that a file has wins; the other columns become metadata
 _KNOWN: dict[str, tuple[str, ...]] = {
@@ -20,6 +20,7 @@ _KNOWN: dict[str, tuple[str, ...]] = {
     "messages": ("messages", "history"),
     "context": ("context", "contexts", "retrieved_context", "reference_context"),
     METADATA: (METADATA,),
+    "trials": ("trials",),
 }  # fmt: skip
 
 

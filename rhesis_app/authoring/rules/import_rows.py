@@ -7,7 +7,7 @@ from typing import Any
 
 from rhesis_app.authoring.rules.import_columns import IGNORE, METADATA
 from rhesis_app.authoring.rules.import_files import RawRow, RowProblem
-from rhesis_app.authoring.rules.tests import TestContent, check_content
+from rhesis_app.authoring.rules.tests import MAX_TRIALS, TestContent, check_content
 from rhesis_app.kernel.errors import Invalid
 
 
@@ -29,6 +29,7 @@ class _Parts:
     messages: list[Mapping[str, Any]] = field(default_factory=list)
     context: list[str] = field(default_factory=list)
     metadata: dict[str, Any] = field(default_factory=dict)
+    trials: int | None = None
 
 
 def tests_of(rows: Iterable[RawRow], mapping: Mapping[str, str]) -> tuple[list[ReadyTest], list[RowProblem]]:
@@ -66,6 +67,7 @@ def _content(cells: Mapping[str, Any], mapping: Mapping[str, str]) -> TestConten
         messages=tuple(parts.messages),
         context=tuple(parts.context),
         metadata=parts.metadata,
+        trials=parts.trials,
     )
 
 
@@ -108,6 +110,13 @@ def _read_metadata(parts: _Parts, value: Any) -> None:
     parts.metadata = {**found, **parts.metadata}
 
 
+def _read_trials(parts: _Parts, value: Any) -> None:
+    text = str(int(value) if isinstance(value, float) and value.is_integer() else value).strip()
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+        raise Invalid.field("trials", f"Give a whole number from 1 to {MAX_TRIALS}, or leave the cell empty.")
+    parts.trials = int(text)
+
+
 _READERS = {
     "prompt": _read_prompt,
     "expected": _read_expected,
@@ -115,6 +124,7 @@ _READERS = {
     "messages": _read_messages,
     "context": _read_context,
     METADATA: _read_metadata,
+    "trials": _read_trials,
 }
 
 

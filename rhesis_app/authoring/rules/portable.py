@@ -8,7 +8,7 @@ from typing import Any
 
 from rhesis_app.authoring.rules.tests import TestContent
 
-COLUMNS = ("prompt", "expected", "requirement", "messages", "context", "metadata")
+COLUMNS = ("prompt", "expected", "requirement", "messages", "context", "metadata", "trials")
 # what a spreadsheet takes for a formula, in both widths, and what it drops before looking
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
@@ -56,6 +56,7 @@ def _document(test: TestContent) -> dict[str, Any]:
         "messages": [dict(message) for message in test.messages],
         "context": list(test.context),
         "metadata": dict(test.metadata),
+        "trials": test.trials,
     }
     return {name: value for name, value in fields.items() if value}
 

@@ -17,6 +17,7 @@ MAX_MESSAGES = 200
 MAX_METADATA = 20_000
 MAX_VALUES = 200_000
 MAX_TESTS = 10_000
+MAX_TRIALS = 100
 ROLES = ("system", "developer", "user", "assistant", "tool")
 _SAID_AT_ONCE = 50
 # what every JSON reader keeps exactly; the database would turn a larger one into digits that not every client can read
@@ -41,7 +42,8 @@ class PromptSource:
 class TestContent:
     """One single-turn test without its identity; `messages` are the turns before the prompt, each with role and content.
 
-    With a `source` the prompt is what was rendered from it, or empty until it is.
+    With a `source` the prompt is what was rendered from it, or empty until it is. `trials` is how often a run asks it,
+    None as often as the run says.
     """
 
     __test__ = False
@@ -53,6 +55,7 @@ class TestContent:
     context: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
     source: PromptSource | None = None
+    trials: int | None = None
 
 
 def check_content(content: TestContent) -> TestContent:
@@ -84,6 +87,8 @@ def content_hash(content: TestContent, requirement_id: UUID | None) -> str:
     if content.source is not None:
         written["prompt_version_id"] = str(content.source.version_id)
         written["values"] = dict(content.source.values or {})
+    if content.trials is not None:
+        written["trials"] = content.trials
     return metrics.content_hash(written)
 
 
@@ -98,6 +103,8 @@ def _problems(content: TestContent) -> Iterator[tuple[str, str]]:
         yield from (("context", problem) for problem in _text_problems(passage))
     yield from (("messages", problem) for problem in _message_problems(content.messages))
     yield from (("metadata", problem) for problem in json_problems(content.metadata, MAX_METADATA))
+    if content.trials is not None and not 1 <= content.trials <= MAX_TRIALS:
+        yield "trials", f"Ask a test from 1 to {MAX_TRIALS} times in a run, or leave it to the run."
     if content.source is not None and content.source.values:
         yield from (("values", problem) for problem in json_problems(content.source.values, MAX_VALUES))
 

@@ -9,7 +9,15 @@ from rhesis_app.authoring.queries.edits import MOST
 from rhesis_app.authoring.rules.edits import MAX_TAGS
 from rhesis_app.authoring.rules.names import MAX_NAME
 from rhesis_app.authoring.rules.prompts import LARGEST
-from rhesis_app.authoring.rules.tests import MAX_CONTEXT, MAX_MESSAGES, MAX_TEXT, ROLES, PromptSource, TestContent
+from rhesis_app.authoring.rules.tests import (
+    MAX_CONTEXT,
+    MAX_MESSAGES,
+    MAX_TEXT,
+    MAX_TRIALS,
+    ROLES,
+    PromptSource,
+    TestContent,
+)
 from rhesis_app.web.openapi import Input, ListArguments
 from rhesis_app.web.waiting import MAX_WAIT_S
 
@@ -49,7 +57,7 @@ class SourceArguments(Input):
 
 
 class ContentArguments(SourceArguments):
-    """What a single-turn test holds; `requirement` is a name, and is made when missing."""
+    """What a single-turn test holds; `requirement` is a name, and is made when missing. `trials` is how often a run asks it."""
 
     expected = fields.String(load_default=None, allow_none=True, validate=_TEXT)
     requirement = fields.String(load_default=None, allow_none=True, validate=validate.Length(max=MAX_NAME))
@@ -58,6 +66,7 @@ class ContentArguments(SourceArguments):
     )
     context = fields.List(fields.String(validate=_TEXT), load_default=list, validate=validate.Length(max=MAX_CONTEXT))
     metadata = fields.Dict(keys=fields.String(), load_default=dict)
+    trials = fields.Integer(strict=True, load_default=None, allow_none=True, validate=validate.Range(1, MAX_TRIALS))
 
     @validates_schema
     def some_source(self, arguments: dict[str, Any], **_options: Any) -> None:
@@ -82,6 +91,7 @@ class TestChangesArguments(SourceArguments):
     messages = fields.List(fields.Nested(MessageArguments), validate=validate.Length(max=MAX_MESSAGES))
     context = fields.List(fields.String(validate=_TEXT), validate=validate.Length(max=MAX_CONTEXT))
     metadata = fields.Dict(keys=fields.String())
+    trials = fields.Integer(strict=True, allow_none=True, validate=validate.Range(1, MAX_TRIALS))
 
 
 class TestListArguments(ListArguments):

@@ -12,13 +12,14 @@ from rhesis_app.authoring.models import TestVersion
 from rhesis_app.insights.models import Gate, GateDecision
 from rhesis_app.insights.queries.comparison import changes_between, metrics_differ
 from rhesis_app.insights.queries.gates import DecisionView, decisions_of, live_gates, previous_run
+from rhesis_app.insights.queries.matching import trials_differ, trials_sentence
 from rhesis_app.insights.rules.changes import changes_of
 from rhesis_app.insights.rules.gates import PREVIOUS, Decided, Evidence, Kind, Tagged, decide
 from rhesis_app.insights.rules.sentences import chosen_words
 from rhesis_app.kernel.errors import Conflict
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.scope import Scope
-from rhesis_app.runs.models import EffectiveResult, TestRun
+from rhesis_app.runs.models import EffectiveResult, EffectiveTest, TestRun
 from rhesis_app.runs.queries.runs import is_counted, view_runs
 from rhesis_app.sdk import Totals
 
@@ -61,12 +62,17 @@ def decide_latest(scope: Scope, project_id: UUID) -> None:
 
 
 def _decide(scope: Scope, gate: Gate, run: TestRun) -> Decided:
-    kind, evidence = Kind(gate.rule["kind"]), Evidence(totals=Totals(**run.totals), chosen=_chosen(run))
+    kind, evidence = Kind(gate.rule["kind"]), Evidence(totals=_totals(run), chosen=_chosen(run))
     if kind is Kind.NO_FAILED_TAG:
         evidence = replace(evidence, tagged=_tagged(scope, run, gate.rule["tag"]))
     elif kind is Kind.NO_REGRESSION and not evidence.chosen:
         evidence = _against_baseline(scope, gate.rule, run, evidence.totals)
     return decide(gate.rule, evidence)
+
+
+def _totals(run: TestRun) -> Totals:
+    """Its tests by outcome: where these have several trials, by what the trials came to."""
+    return Totals(**(run.totals if run.test_count is None else run.reduced["tests"]))
 
 
 def _chosen(run: TestRun) -> str:
@@ -92,13 +98,17 @@ def _against_baseline(scope: Scope, rule: Mapping[str, Any], run: TestRun, total
     if any(metrics_differ(baseline, found[run.id])):
         sentence = f"#{baseline.number} was judged by different metrics, so it is no baseline for this run."
         return Evidence(totals=totals, baseline_number=baseline.number, changes=changes_of({}), incomparable=sentence)
-    changes = changes_between(scope, baseline_id, run.id)
+    if trials_differ(baseline, found[run.id]):
+        sentence = f"{trials_sentence(baseline, found[run.id])} So it is no baseline for this run."
+        return Evidence(totals=totals, baseline_number=baseline.number, changes=changes_of({}), incomparable=sentence)
+    changes = changes_between(scope, baseline, found[run.id])
     return Evidence(totals=totals, baseline_number=baseline.number, changes=changes)
 
 
 def _tagged(scope: Scope, run: TestRun, tag: str) -> Tagged:
-    """The run's results whose tests carry the tag, in their metadata as `tags` (a list) or as `tag`."""
-    result, version = EffectiveResult, TestVersion
+    """The run's tests that carry the tag, in their metadata as `tags` (a list) or as `tag`."""
+    result: Any = EffectiveResult if run.test_count is None else EffectiveTest
+    version = TestVersion
     carries = or_(version.facts["tags"].has_key(tag), version.facts["tag"].astext == tag)
     query = (
         scope.select(result.outcome, func.count())

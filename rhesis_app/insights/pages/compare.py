@@ -9,6 +9,7 @@ from flask import Blueprint, Response, request
 from rhesis_app.insights.forms import TABS
 from rhesis_app.insights.queries.compared_tests import ComparedFilter, ComparedTest, list_compared_tests
 from rhesis_app.insights.queries.comparison import Comparison, compare_runs, compare_with_previous
+from rhesis_app.insights.queries.matching import Pair
 from rhesis_app.kernel.diff import SideBySide, word_diff
 from rhesis_app.kernel.errors import AppError
 from rhesis_app.kernel.paging import Page, PageRequest
@@ -81,7 +82,7 @@ def _tests(found: Comparison, baseline: RunView, candidate: RunView) -> dict[str
     fallback = next((name for name, count in counts.items() if count), "broken")
     tab = request.args.get("show", "")
     tab = tab if tab in TABS else fallback
-    chosen = ComparedFilter(baseline_id=baseline.id, candidate_id=candidate.id, changes=TABS[tab][1])
+    chosen = ComparedFilter(pair=Pair.of(baseline, candidate), changes=TABS[tab][1])
     cursor = request.args.get("cursor")
     page = list_compared_tests(current_scope(), page_request(limit=_PER_PAGE, cursor=cursor), chosen)
     return {

@@ -9,7 +9,8 @@ from sqlalchemy import Select, Subquery, and_, case, func, select
 from sqlalchemy.orm import aliased
 
 from rhesis_app.authoring.models import Requirement, TestVersion
-from rhesis_app.insights.queries.comparison import Comparison, compare_runs, matched_results
+from rhesis_app.insights.queries.comparison import Comparison, compare_runs
+from rhesis_app.insights.queries.matching import Pair, matched_results
 from rhesis_app.insights.rules.changes import Change
 from rhesis_app.kernel.paging import MAX_LIMIT, By, Page, PageRequest, keyset, page_of
 from rhesis_app.kernel.scope import Scope
@@ -23,7 +24,10 @@ FLIPPED = (Change.BROKEN, Change.FIXED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparedTest:
-    """A test in both runs; what is missing in one of them is null. `position` is the candidate's where it has one."""
+    """A test in both runs; what is missing in one of them is null. `position` and `trial` are the candidate's where it has them.
+
+    Of a test with several trials the outcome is what these came to, and the answer that of the first trial that came out so.
+    """
 
     test_id: UUID
     trial: int
@@ -45,8 +49,7 @@ class ComparedTest:
 class ComparedFilter:
     """Which tests of which comparison; with `clip` answers are cut to that many characters."""
 
-    baseline_id: UUID
-    candidate_id: UUID
+    pair: Pair
     changes: Collection[Change] = FLIPPED
     clip: int | None = None
 
@@ -62,7 +65,7 @@ class ComparisonWithTests(Comparison):
 def compare_with_tests(scope: Scope, baseline: RunView, candidate: RunView) -> ComparisonWithTests:
     """A comparison as the API tells it: with at most 200 tests that changed. Invalid where the two cannot be compared."""
     found = compare_runs(scope, baseline, candidate)
-    chosen = ComparedFilter(baseline_id=baseline.id, candidate_id=candidate.id)
+    chosen = ComparedFilter(pair=Pair.of(baseline, candidate))
     page = list_compared_tests(scope, PageRequest(limit=MAX_LIMIT), chosen)
     return ComparisonWithTests(
         **{field.name: getattr(found, field.name) for field in fields(Comparison)},
@@ -82,7 +85,7 @@ def list_compared_tests(scope: Scope, request: PageRequest, chosen: ComparedFilt
 
 
 def _ranked(scope: Scope, chosen: ComparedFilter) -> Subquery:
-    a, b, joined, change = matched_results(scope, chosen.baseline_id, chosen.candidate_id)
+    a, b, joined, change = matched_results(scope, chosen.pair)
     matched = (
         select(
             func.coalesce(b.c.test_id, a.c.test_id).label("test_id"),

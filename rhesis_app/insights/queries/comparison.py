@@ -1,24 +1,23 @@
-"""Two runs side by side: matched by test and trial, counted in the database, tests in keyset pages."""
+"""Two runs side by side: matched by test, with what its trials came to; counted in the database, tests in keyset pages."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, Subquery, and_, case, func, or_, select
+from sqlalchemy import Select, and_, case, func, or_, select
 
 from rhesis_app.authoring.models import MetricVersion, Requirement
 from rhesis_app.insights.queries.gates import previous_run
+from rhesis_app.insights.queries.matching import DECIDED, Pair, judged, matched_results, trials_differ, trials_sentence
 from rhesis_app.insights.rules.changes import Change, Changes, Direction, changes_of, direction_of
 from rhesis_app.insights.rules.sentences import chosen_words, left_out_sentence, part_sentence, sentence_of
 from rhesis_app.kernel.errors import Invalid, NotFound
 from rhesis_app.kernel.scope import Scope
-from rhesis_app.runs.models import EffectiveEvaluation, EffectiveResult, TestRun
+from rhesis_app.runs.models import TestRun
 from rhesis_app.runs.queries.runs import view_runs
 from rhesis_app.runs.queries.views import PassRate, RunView
 from rhesis_app.scoring.stats import holm
-
-DECIDED = ("passed", "failed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +45,13 @@ class ComparedRun:
 class Comparability:
     """Whether like is compared. With `ok` false the outcomes stand under different metrics and are not compared.
 
-    Nor are they with `chosen_tests`: then an earlier outcome chose the tests of one of the runs.
+    Nor are they with `chosen_tests`: then an earlier outcome chose the tests of one of the runs; nor without `same_trials`:
+    then a test was not asked as often in both, or passed by another reducer.
     """
 
     ok: bool
     chosen_tests: bool
+    same_trials: bool
     same_test_set_version: bool
     same_endpoint: bool
     metrics_only_in_baseline: tuple[str, ...]
@@ -117,7 +118,8 @@ def runs_to_compare(scope: Scope, baseline_id: UUID, candidate_id: UUID) -> tupl
 def compare_runs(scope: Scope, baseline: RunView, candidate: RunView) -> Comparison:
     """The comparison of two ended runs of one project. Invalid at the field where the two cannot be compared."""
     _refuse_unlike(baseline, candidate)
-    counted = _counts(scope, baseline.id, candidate.id)
+    pair = Pair.of(baseline, candidate)
+    counted = _counts(scope, pair)
     changes = changes_of(_sum(counts for _, _, counts in counted))
     comparable = _comparability(baseline, candidate, changes)
     names = f"#{baseline.number}", f"#{candidate.number}"
@@ -140,7 +142,7 @@ def compare_runs(scope: Scope, baseline: RunView, candidate: RunView) -> Compari
         p_value=p_value,
         comparable=comparable,
         by_requirement=by_requirement,
-        by_metric=() if comparable.chosen_tests else _parts(_metric_counts(scope, baseline.id, candidate.id)),
+        by_metric=() if comparable.chosen_tests or not comparable.same_trials else _parts(_metric_counts(scope, pair)),
     )
 
 
@@ -158,9 +160,9 @@ def compare_with_previous(scope: Scope, run: RunView) -> Comparison | None:
     return compare_runs(scope, *runs_to_compare(scope, baseline_id, run.id))
 
 
-def changes_between(scope: Scope, baseline_id: UUID, candidate_id: UUID) -> Changes:
+def changes_between(scope: Scope, baseline: RunView, candidate: RunView) -> Changes:
     """Tests by what became of them from one run to the other."""
-    return changes_of(_sum(counts for _, _, counts in _counts(scope, baseline_id, candidate_id)))
+    return changes_of(_sum(counts for _, _, counts in _counts(scope, Pair.of(baseline, candidate))))
 
 
 def metrics_differ(baseline: RunView, candidate: RunView) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -173,42 +175,12 @@ def metrics_differ(baseline: RunView, candidate: RunView) -> tuple[tuple[str, ..
     )
 
 
-def matched_results(scope: Scope, baseline_id: UUID, candidate_id: UUID) -> tuple[Subquery, Subquery, Any, Any]:
-    """The two runs' results, how they join, and what became of each test."""
-    a, b = _side(scope, baseline_id, "baseline"), _side(scope, candidate_id, "candidate")
-    joined = and_(a.c.test_id == b.c.test_id, a.c.trial == b.c.trial)
-    undecided = or_(a.c.outcome.not_in(DECIDED), b.c.outcome.not_in(DECIDED))
-    passed = a.c.outcome == "passed"
-    change = case(
-        (a.c.test_id.is_(None), Change.ONLY_CANDIDATE),
-        (b.c.test_id.is_(None), Change.ONLY_BASELINE),
-        (a.c.test_version_id != b.c.test_version_id, Change.EDITED),
-        (undecided, Change.UNDECIDED),
-        (and_(passed, b.c.outcome == "failed"), Change.BROKEN),
-        (and_(~passed, b.c.outcome == "passed"), Change.FIXED),
-        (passed, Change.STILL_PASSED),
-        else_=Change.STILL_FAILED,
-    )
-    return a, b, joined, change
-
-
-def _side(scope: Scope, run_id: UUID, name: str) -> Subquery:
-    return (
-        scope.select(
-            *(EffectiveResult.test_id, EffectiveResult.trial, EffectiveResult.test_version_id, EffectiveResult.id),
-            *(EffectiveResult.outcome, EffectiveResult.requirement_id, EffectiveResult.position),
-        )
-        .where(EffectiveResult.run_id == run_id)
-        .subquery(name)
-    )
-
-
 Counted = Sequence[tuple[UUID | None, str | None, Mapping[str, int]]]
 
 
-def _counts(scope: Scope, baseline_id: UUID, candidate_id: UUID) -> Counted:
+def _counts(scope: Scope, pair: Pair) -> Counted:
     """Per requirement the tests by what became of them, in one statement."""
-    a, b, joined, change = matched_results(scope, baseline_id, candidate_id)
+    a, b, joined, change = matched_results(scope, pair)
     requirement = func.coalesce(b.c.requirement_id, a.c.requirement_id)
     counted = (
         select(requirement.label("part"), change.label("change"), func.count().label("count"))
@@ -223,9 +195,10 @@ def _counts(scope: Scope, baseline_id: UUID, candidate_id: UUID) -> Counted:
     return _grouped(scope.session.execute(query).all())
 
 
-def _metric_counts(scope: Scope, baseline_id: UUID, candidate_id: UUID) -> Counted:
+def _metric_counts(scope: Scope, pair: Pair) -> Counted:
     """Per metric version that both runs were judged by, the tests by what became of its verdict."""
-    a, b = (_judged(scope, run_id, name) for run_id, name in ((baseline_id, "was_judged"), (candidate_id, "is_judged")))
+    sides = ((pair.baseline_id, "was_judged"), (pair.candidate_id, "is_judged"))
+    a, b = (judged(scope, run_id, name, pair) for run_id, name in sides)
     passed = a.c.verdict == "passed"
     change = case(
         (or_(a.c.verdict.not_in(DECIDED), b.c.verdict.not_in(DECIDED)), Change.UNDECIDED),
@@ -250,16 +223,6 @@ def _metric_counts(scope: Scope, baseline_id: UUID, candidate_id: UUID) -> Count
         counted.join(named, named.c.id == counted.c.part)
     )
     return _grouped(scope.session.execute(query).all())
-
-
-def _judged(scope: Scope, run_id: UUID, name: str) -> Subquery:
-    evaluation, result = EffectiveEvaluation, EffectiveResult
-    return (
-        scope.select(evaluation.metric_version_id, evaluation.verdict, result.test_version_id, result.trial)
-        .join(result, and_(result.organization_id == evaluation.organization_id, result.id == evaluation.result_id))
-        .where(evaluation.run_id == run_id, result.run_id == run_id, evaluation.applicable)
-        .subquery(name)
-    )
 
 
 def _grouped(rows: Iterable[Any]) -> Counted:
@@ -322,11 +285,13 @@ def _comparability(baseline: RunView, candidate: RunView, changes: Changes) -> C
     first, second = metrics_differ(baseline, candidate)
     chosen = next((run for run in (candidate, baseline) if run.chosen_by is not None), None)
     is_chosen = (baseline.chosen_by, baseline.chosen_from) != (candidate.chosen_by, candidate.chosen_from)
-    is_like = not first and not second and not is_chosen
+    same_trials = not trials_differ(baseline, candidate)
+    is_like = not first and not second and not is_chosen and same_trials
     note = "" if is_like else _unlike(baseline, candidate, first, second)
     return Comparability(
         ok=is_like,
         chosen_tests=is_chosen,
+        same_trials=same_trials,
         same_test_set_version=(baseline.test_set.id, baseline.test_set.version)
         == (candidate.test_set.id, candidate.test_set.version),
         same_endpoint=baseline.endpoint.id == candidate.endpoint.id,
@@ -338,6 +303,8 @@ def _comparability(baseline: RunView, candidate: RunView, changes: Changes) -> C
 
 
 def _unlike(baseline: RunView, candidate: RunView, first: Sequence[str], second: Sequence[str]) -> str:
+    if trials_differ(baseline, candidate):
+        return f"{trials_sentence(baseline, candidate)} What a test came to is not compared."
     names = ", ".join(dict.fromkeys([*first, *second]))
     return (
         f"#{baseline.number} and #{candidate.number} were judged by different metrics ({names}),"

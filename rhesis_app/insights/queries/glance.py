@@ -23,7 +23,9 @@ class Glance:
 def at_a_glance(scope: Scope, latest: Sequence[RunView], trend: Sequence[RunView]) -> Glance:
     """Both in one statement, from what each run froze when it ended; `trend` are ended runs, oldest first."""
     wanted = {run.id for run in (*latest, *trend)}
-    query = scope.select(TestRun.id, TestRun.parts, gates_column().label("gates")).where(TestRun.id.in_(wanted))
+    query = scope.select(TestRun.id, TestRun.test_count, TestRun.parts, gates_column().label("gates")).where(
+        TestRun.id.in_(wanted)
+    )
     rows = {row.id: row for row in scope.session.execute(query)} if wanted else {}
     names = [field.name for field in fields(RunView)]
     decided = tuple(
@@ -33,5 +35,5 @@ def at_a_glance(scope: Scope, latest: Sequence[RunView], trend: Sequence[RunView
         )
         for run in latest
     )
-    heat = heat_rows([parts_of(scope, run.id, rows[run.id].parts) for run in trend])
+    heat = heat_rows([parts_of(scope, rows[run.id], rows[run.id].parts) for run in trend])
     return Glance(latest=decided, heat=heat)

@@ -65,5 +65,5 @@ def _counted(count: int, one: str) -> str:
 
 def chosen_words(chosen_by: str, chosen_from: int | None) -> str:
     """`the tests that failed in #3`."""
-    did = {"error": "ended in an error"}.get(chosen_by, chosen_by)
+    did = {"error": "ended in an error", "flaky": "had trials that disagreed"}.get(chosen_by, chosen_by)
     return f"the tests that {did} in #{chosen_from}" if chosen_from else f"tests that {did} before"

@@ -18,30 +18,48 @@ from rhesis_app.kernel.ids import new_id
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.registry import Registry
 from rhesis_app.kernel.scope import Scope
-from rhesis_app.runs.actions.start import ChosenMetric, accept_once, given_metrics, next_number, ring, write_metrics
+from rhesis_app.runs.actions.start import (
+    PLAN,
+    ChosenMetric,
+    accept_once,
+    given_metrics,
+    next_number,
+    ring,
+    write_metrics,
+)
 from rhesis_app.runs.models import RunMetric, TestRun
 from rhesis_app.runs.rules import DEADLINE, MAX_ATTEMPTS, SCORING_AT_ONCE, SCORING_S, RunKind
 from rhesis_app.scoring.outcome import Outcome
 
-ONLY: Final = ("failed", "error")
+FLAKY: Final = "flaky"
+ONLY: Final = ("failed", "error", FLAKY)
 """What `Rerun.only` may be."""
 _EVERY: Final = tuple(str(outcome) for outcome in Outcome)
-_OF_VERSION = text(
-    "INSERT INTO work_item (organization_id, run_id, test_version_id, trial, position, endpoint_id, max_attempts)"
-    " SELECT i.organization_id, :run, i.test_version_id, t.trial, i.position, :endpoint, :attempts"
-    " FROM test_set_version_item i CROSS JOIN generate_series(1, :trials) AS t (trial)"
-    " WHERE i.organization_id = :organization AND i.test_set_version_id = :version"
-)
+_ANSWERED: Final = (*_EVERY, "pending")
+"""Of tests with at least one result: some may lack others."""
 _OF_RESULTS = text(
     "INSERT INTO work_item (organization_id, run_id, test_version_id, trial, position, endpoint_id, max_attempts)"
     " SELECT r.organization_id, :run, r.test_version_id, r.trial, r.position, :endpoint, :attempts"
     " FROM effective_result r WHERE r.organization_id = :organization AND r.run_id = :parent AND r.outcome = ANY (:outcomes)"
 )
+# all trials of a test, also those that came out well: the test is asked again, not its bad luck
+_OF_TESTS = text(
+    "INSERT INTO work_item (organization_id, run_id, test_version_id, trial, position, endpoint_id, max_attempts)"
+    " SELECT e.organization_id, :run, e.test_version_id, t.trial, e.position, :endpoint, :attempts"
+    " FROM effective_test e CROSS JOIN LATERAL generate_series(1, e.trials) AS t (trial)"
+    " WHERE e.organization_id = :organization AND e.run_id = :parent"
+    " AND (e.outcome = ANY (:outcomes) OR e.is_flaky AND 'flaky' = ANY (:outcomes))"
+)
+_COUNT_TESTS = text(
+    "SELECT count(*) AS tests, COALESCE(sum(e.trials), 0) AS planned FROM effective_test e"
+    " WHERE e.organization_id = :organization AND e.run_id = :parent"
+    " AND (e.outcome = ANY (:outcomes) OR e.is_flaky AND 'flaky' = ANY (:outcomes))"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rerun:
-    """Ask an ended run's tests again: all of them, or only those that `failed` or gave an `error` there."""
+    """Ask an ended run's tests again: all of them, or only those that `failed`, gave an `error` or were `flaky` there."""
 
     run_id: UUID
     only: str | None = None
@@ -73,10 +91,15 @@ class Rescore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Child:
-    """What a child run is made of; without `outcomes` it has all tests of the test set's version."""
+    """What a child run is made of; without `outcomes` it has all tests of the test set's version.
+
+    `test_count` is there where tests have several trials; with `by_test` the outcomes are those of whole tests.
+    """
 
     kind: RunKind
     planned: int
+    test_count: int | None
+    by_test: bool = False
     snapshot: dict[str, Any]
     chosen: Sequence[ChosenMetric]
     config: dict[str, Any]
@@ -92,7 +115,7 @@ def rerun_tests(scope: Scope, registry: Registry, new: Rerun) -> UUID:
     Raises Invalid at `only` or `metric_ids`, NotFound, Conflict while the run goes on or for a key used otherwise.
     """
     if new.only is not None and new.only not in ONLY:
-        raise Invalid.field("only", "Choose failed or error, or leave it out for every test.")
+        raise Invalid.field("only", "Choose failed, error or flaky, or leave it out for every test.")
     _may_execute(scope, new.run_id)
     return accept_once(scope, new.idempotency_key, new.body, lambda: _rerun(scope, registry, new))
 
@@ -111,10 +134,9 @@ def _rerun(scope: Scope, registry: Registry, new: Rerun) -> UUID:
     with scope.atomic():
         parent = _ended(scope, new.run_id)
         endpoint = _live(scope, parent)
-        outcomes, planned = _tests_of(scope, parent, new.only)
         child = _Child(
             kind=RunKind.RERUN,
-            planned=planned,
+            **_tests_of(scope, parent, new.only),
             snapshot=snapshot_of(endpoint).to_json(),
             endpoint_id=endpoint.id,
             chosen=_own_metrics(scope, parent),
@@ -122,8 +144,8 @@ def _rerun(scope: Scope, registry: Registry, new: Rerun) -> UUID:
             config={
                 "metrics_from": parent.config.get("metrics_from"),
                 "chosen_from": parent.number if new.only else parent.config.get("chosen_from"),
+                "reducer": parent.config.get("reducer"),
             },
-            outcomes=outcomes,
         )
         run_id = _add(scope, registry, parent, child, _Key(new.idempotency_key, new.body))
         ring(scope, run_id, endpoint.max_concurrency, endpoint.timeout_s)
@@ -140,12 +162,14 @@ def _rescore(scope: Scope, registry: Registry, new: Rescore) -> UUID:
         child = _Child(
             kind=RunKind.RESCORE,
             planned=sum(counts.values()),
+            test_count=_count_tests(scope, parent, _ANSWERED).tests if parent.test_count else None,
             snapshot=parent.endpoint_snapshot,
             chosen=[ChosenMetric(metric_id=one) for one in given] or _own_metrics(scope, parent),
             chosen_by=parent.chosen_by,
             config={
                 "metrics_from": "given" if given else parent.config.get("metrics_from"),
                 "chosen_from": parent.config.get("chosen_from"),
+                "reducer": parent.config.get("reducer"),
                 "answers_of": parent.config.get("answers_of") or parent.number,
             },
             outcomes=_EVERY,
@@ -185,23 +209,39 @@ def _live(scope: Scope, parent: TestRun) -> Endpoint:
     return endpoint
 
 
-def _tests_of(scope: Scope, parent: TestRun, only: str | None) -> tuple[Sequence[str], int]:
-    """Which of the parent's outcomes choose the tests (none: the whole version), and how many these are."""
+def _tests_of(scope: Scope, parent: TestRun, only: str | None) -> dict[str, Any]:
+    """Which of the parent's outcomes choose the tests (none: the whole version), and how many tests and calls these are."""
+    is_repeated = parent.test_count is not None
     if only is None:
         whole = scope.session.scalars(
             scope.select(TestSetVersion.test_count).where(TestSetVersion.id == parent.test_set_version_id)
         ).one()
-        if parent.planned == whole * parent.trials:
-            return (), parent.planned
-    counts = _counts(parent)
-    outcomes = (only,) if only else _EVERY
-    planned = sum(counts.get(outcome, 0) for outcome in outcomes)
+        if (parent.test_count or parent.planned) == whole:
+            return {"outcomes": (), "planned": parent.planned, "test_count": parent.test_count}
+    outcomes = (only,) if only else _ANSWERED
+    if is_repeated:
+        found = _count_tests(scope, parent, outcomes)
+        planned, test_count = int(found.planned), found.tests
+    else:
+        counts = _counts(parent)
+        planned, test_count = sum(counts.get(outcome, 0) for outcome in outcomes), None
     if not planned:
-        said = {"failed": "No test failed in", "error": "No test ended in an error in"}.get(
-            only or "", "No test ran in"
-        )
+        said = _NOTHING.get(only or "", "No test ran in")
         raise Invalid.field("only", f"{said} #{parent.number}, so there is nothing to run again.")
-    return outcomes, planned
+    return {"outcomes": outcomes, "planned": planned, "test_count": test_count, "by_test": is_repeated}
+
+
+_NOTHING: Final = {
+    "failed": "No test failed in",
+    "error": "No test ended in an error in",
+    FLAKY: "No test had trials that disagreed in",
+}
+
+
+def _count_tests(scope: Scope, parent: TestRun, outcomes: Sequence[str]) -> Any:
+    """`tests` of the parent with one of these outcomes, and the calls `planned` for all of their trials."""
+    values = {"organization": scope.organization_id, "parent": parent.id, "outcomes": list(outcomes)}
+    return scope.session.execute(_COUNT_TESTS, values).one()
 
 
 def _counts(parent: TestRun) -> dict[str, int]:
@@ -243,6 +283,7 @@ def _add(scope: Scope, registry: Registry, parent: TestRun, child: _Child, key: 
         config={"max_attempts": MAX_ATTEMPTS, "judges": judge_facts(scope, versions.values())}
         | {name: value for name, value in child.config.items() if value},
         planned=child.planned,
+        test_count=child.test_count,
         idempotency_key=key.key,
         idempotency_body=key.body if key.key else None,
         started_by=child.started_by or scope.actor.user_id,
@@ -265,10 +306,10 @@ def _plan(scope: Scope, row: TestRun, child: _Child) -> None:
     }
     if child.outcomes:
         chosen = {"parent": row.parent_run_id, "outcomes": list(child.outcomes)}
-        written = scope.session.execute(_OF_RESULTS, values | chosen)
+        written = scope.session.execute(_OF_TESTS if child.by_test else _OF_RESULTS, values | chosen)
     else:
-        whole = {"version": row.test_set_version_id, "trials": row.trials}
-        written = scope.session.execute(_OF_VERSION, values | whole)
+        whole = {"version": row.test_set_version_id, "trials": row.trials, "most": child.planned + 1}
+        written = scope.session.execute(PLAN, values | whole)
     if cast(CursorResult[Any], written).rowcount != child.planned:
         raise Conflict("The run's results changed meanwhile. Try again.")
 

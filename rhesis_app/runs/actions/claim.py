@@ -73,6 +73,11 @@ class Item:
     metadata: dict[str, Any]
 
     @property
+    def key(self) -> tuple[UUID, int]:
+        """What tells it from the other items of its run."""
+        return self.test_version_id, self.trial
+
+    @property
     def tries(self) -> int:
         """Attempts without those the endpoint asked to repeat later."""
         return self.attempt - self.throttled

@@ -59,7 +59,7 @@ class _Slice:
     holder: Holder
     started: float
     answers: "queue.SimpleQueue[Answer]" = field(default_factory=queue.SimpleQueue)
-    in_flight: dict[UUID, Item] = field(default_factory=dict)
+    in_flight: dict[tuple[UUID, int], Item] = field(default_factory=dict)
     looked: float = 0.0
     renewed: float = 0.0
     closed: bool = False
@@ -153,7 +153,7 @@ def _gather(held: _Slice) -> list[Answer]:
 def _exchange(held: _Slice, pool: ThreadPoolExecutor, answers: list[Answer]) -> None:
     """One transaction: write what came, let the throttle learn from it, claim for the threads that are free."""
     for answer in answers:
-        held.in_flight.pop(answer.item.test_version_id, None)
+        held.in_flight.pop(answer.item.key, None)
     free = 0 if held.closed or _holds_solo(held) else max(0, held.width - len(held.in_flight))
     if not answers and not free:
         return
@@ -163,7 +163,7 @@ def _exchange(held: _Slice, pool: ThreadPoolExecutor, answers: list[Answer]) -> 
         items = claim(held.scope, _request(held, free, room)) if free else []
         held.plan.source.get_ready(held.scope, items)
     for item in items:
-        held.in_flight[item.test_version_id] = item
+        held.in_flight[item.key] = item
         pool.submit(_ask, held, item)
     if not items and not answers and not held.in_flight:
         held.looked = 0.0

@@ -1,15 +1,14 @@
 """Ending a run: once, when nothing is open, with its totals frozen."""
 
-from dataclasses import asdict
 from uuid import UUID
 
 from sqlalchemy import Exists, exists, func, select, update
 
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.models import TestRun, WorkItem
-from rhesis_app.runs.queries.breakdown import count_parts, totals_in
-from rhesis_app.runs.rules import final_status, totals_of
-from rhesis_app.scoring.outcome import run_outcome
+from rhesis_app.runs.queries.freeze import count_run
+from rhesis_app.runs.rules import final_status
+from rhesis_app.sdk import Totals
 
 
 def finalise_run(scope: Scope, run_id: UUID) -> bool:
@@ -21,16 +20,13 @@ def finalise_run(scope: Scope, run_id: UUID) -> bool:
         # a result is written in the transaction that deletes its item: with none left, every result is there to be counted
         if session.scalar(select(_open_items(run_id))):
             return False
-        parts = count_parts(scope, run_id)
-        totals = totals_of(row.planned, totals_in(parts), ended=True)
+        counted = count_run(scope, row)
         session.execute(
             update(TestRun)
             .where(TestRun.organization_id == scope.organization_id, TestRun.id == run_id)
             .values(
-                status=final_status(totals),
-                outcome=run_outcome(passed=totals.passed, failed=totals.failed),
-                totals=asdict(totals),
-                parts=parts,
+                **counted,
+                status=final_status(Totals(**counted["totals"])),
                 started_at=func.coalesce(TestRun.started_at, func.now()),
                 finished_at=func.now(),
             )

@@ -1,6 +1,6 @@
 """Reviewing: a person's verdict on a result or an evaluation. Nothing is overwritten, the run's numbers follow at once."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import func, update
@@ -10,9 +10,8 @@ from rhesis_app.kernel.ids import new_id
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.models import Evaluation, Review, TestResult, TestRun
-from rhesis_app.runs.queries.breakdown import count_parts, totals_in
-from rhesis_app.runs.rules import totals_of
-from rhesis_app.scoring.outcome import Outcome, run_outcome
+from rhesis_app.runs.queries.freeze import count_run
+from rhesis_app.scoring.outcome import Outcome
 
 VERDICTS = ("passed", "failed")
 MAX_COMMENT = 4_000
@@ -112,9 +111,7 @@ def _recount(scope: Scope, run: TestRun) -> None:
     """An ended run's frozen totals say what its results say now; a running one is counted when it ends."""
     if run.finished_at is None:
         return
-    parts = count_parts(scope, run.id)
-    totals = totals_of(run.planned, totals_in(parts), ended=True)
-    run.totals, run.parts = asdict(totals), parts
-    run.outcome = str(run_outcome(passed=totals.passed, failed=totals.failed))
+    for name, value in count_run(scope, run).items():
+        setattr(run, name, value)
     scope.session.flush()
     scope.tell("run.recounted", run.id)

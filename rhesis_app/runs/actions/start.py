@@ -3,9 +3,10 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import Interval, func, literal, select, text, update
+from sqlalchemy import CursorResult, Interval, func, literal, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from rhesis_app.authoring.actions.freeze import FrozenTestSet, freeze_test_set
@@ -29,11 +30,15 @@ from rhesis_app.kernel.scope import Scope
 from rhesis_app.projects.models import Project
 from rhesis_app.runs.models import RunMetric, TestRun
 from rhesis_app.runs.rules import DEADLINE, MAX_ATTEMPTS, slots
+from rhesis_app.runs.rules.trials import MAX_PLANNED, TOO_MANY, check_trials
+from rhesis_app.scoring.reducers import MAJORITY, Reducer
 
-_PLAN = text(
+PLAN = text(
     "INSERT INTO work_item (organization_id, run_id, test_version_id, trial, position, endpoint_id, max_attempts)"
-    " SELECT i.organization_id, :run, i.test_version_id, 1, i.position, :endpoint, :attempts"
-    " FROM test_set_version_item i WHERE i.organization_id = :organization AND i.test_set_version_id = :version"
+    " SELECT i.organization_id, :run, i.test_version_id, t.trial, i.position, :endpoint, :attempts FROM test_set_version_item i"
+    " JOIN test_version v ON v.organization_id = i.organization_id AND v.id = i.test_version_id"
+    " CROSS JOIN LATERAL generate_series(1, COALESCE(v.trials, :trials)) AS t (trial)"
+    " WHERE i.organization_id = :organization AND i.test_set_version_id = :version LIMIT :most"
 )
 # One answer's judges ask one after another, each at most as long as JudgeTools.patience_s says; the instance's own has 60 s.
 _JUDGING = text(
@@ -50,18 +55,26 @@ SELECT max(patience) FROM (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRun:
-    """A run to start. Empty `metric_ids` means the test set's metrics, else those of each test's requirement."""
+    """A run to start. Empty `metric_ids` means the test set's metrics, else those of each test's requirement.
+
+    Each test is asked `trials` times, unless it says itself how often; `reducer` makes one outcome of a test's trials.
+    """
 
     test_set_id: UUID
     endpoint_id: UUID
     metric_ids: tuple[UUID, ...] = ()
     idempotency_key: str | None = None
     schedule_id: UUID | None = None
+    trials: int = 1
+    reducer: Reducer = MAJORITY
 
     @property
     def body(self) -> str:
         """A digest of what is asked for, to tell a repeated request from another one under the same key."""
         parts = [str(self.test_set_id), str(self.endpoint_id), *sorted(map(str, self.metric_ids))]
+        # what a request does not use leaves its digest as it was before there was such a thing
+        parts += [f"trials={self.trials}"] if self.trials != 1 else []
+        parts += [f"reducer={self.reducer.name}:{self.reducer.k}"] if self.reducer != MAJORITY else []
         return hashlib.sha256("|".join(parts).encode()).hexdigest()
 
 
@@ -76,8 +89,9 @@ class ChosenMetric:
 def start_run(scope: Scope, registry: Registry, new: NewRun) -> UUID:
     """Accept a run and ring for its slices; the same idempotency key gives the same run.
 
-    Raises Invalid (an empty set, no metric), NotFound, Conflict (the key was used for another request).
+    Raises Invalid (an empty set, no metric, too many trials), NotFound, Conflict (the key was used for another request).
     """
+    check_trials(new.trials, new.reducer)
     test_set = scope.get(TestSet, new.test_set_id)
     scope.require(Permission.RUN_EXECUTE, project=test_set.project_id)
     return accept_once(scope, new.idempotency_key, new.body, lambda: _accept(scope, registry, new, test_set))
@@ -117,7 +131,8 @@ def _accept(scope: Scope, registry: Registry, new: NewRun, test_set: TestSet) ->
                 "metrics_from": _source(new, chosen),
                 "judges": judge_facts(scope, versions.values()),
             },
-            planned=frozen.test_count,
+            planned=frozen.test_count * new.trials,
+            trials=new.trials,
             idempotency_key=new.idempotency_key,
             idempotency_body=new.body if new.idempotency_key else None,
             started_by=scope.actor.user_id,
@@ -127,7 +142,7 @@ def _accept(scope: Scope, registry: Registry, new: NewRun, test_set: TestSet) ->
         session.add(row)
         session.flush()
         write_metrics(scope, run_id, chosen, versions)
-        _write_plan(scope, row)
+        _write_plan(scope, row, frozen.test_count, new.reducer)
         scope.record("run.start", "test_run", run_id, number=row.number, planned=row.planned)
         ring(scope, run_id, endpoint.max_concurrency, endpoint.timeout_s)
     return run_id
@@ -154,17 +169,28 @@ def write_metrics(scope: Scope, run_id: UUID, chosen: Sequence[ChosenMetric], ve
     scope.session.flush()
 
 
-def _write_plan(scope: Scope, row: TestRun) -> None:
-    scope.session.execute(
-        _PLAN,
+def _write_plan(scope: Scope, row: TestRun, test_count: int, reducer: Reducer) -> None:
+    """Write the run's items. Where tests have several trials it is known from here on, and the reducer is kept."""
+    written = scope.session.execute(
+        PLAN,
         {
             "run": row.id,
             "endpoint": row.endpoint_id,
             "attempts": MAX_ATTEMPTS,
             "organization": scope.organization_id,
             "version": row.test_set_version_id,
+            "trials": row.trials,
+            "most": MAX_PLANNED + 1,
         },
     )
+    planned = cast(CursorResult[Any], written).rowcount
+    if planned > MAX_PLANNED:
+        raise Invalid.field("trials", TOO_MANY)
+    row.planned = planned
+    if planned > test_count:
+        row.test_count = test_count
+        row.config = row.config | {"reducer": reducer.to_json()}
+    scope.session.flush()
 
 
 def _earlier(scope: Scope, key: str | None, body: str) -> UUID | None:

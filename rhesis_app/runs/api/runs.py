@@ -20,8 +20,10 @@ from rhesis_app.runs.queries.checks import CheckedRun, WantedRun
 from rhesis_app.runs.queries.result import ResultView, view_result
 from rhesis_app.runs.queries.results import ResultFilter, ResultRow, list_results
 from rhesis_app.runs.queries.reviews import ReviewView, list_reviews
+from rhesis_app.runs.queries.run_tests import RunTestFilter, RunTestRow, list_run_tests
 from rhesis_app.runs.queries.runs import RunFilter, list_runs, run_is_finished, view_run
 from rhesis_app.runs.queries.views import RunView
+from rhesis_app.runs.rules.trials import reducer_of
 from rhesis_app.runs.schemas import (
     NewReviewArguments,
     NewRunArguments,
@@ -54,6 +56,8 @@ def start(headers: dict[str, Any], arguments: dict[str, Any], test_set_id: UUID)
         test_set_id=test_set_id,
         endpoint_id=arguments["endpoint_id"],
         metric_ids=tuple(arguments["metric_ids"]),
+        trials=arguments["trials"],
+        reducer=reducer_of(arguments["reducer"]),
         idempotency_key=headers["idempotency_key"],
     )
     return _accepted(start_run(current_scope(), runtime().registry, new))
@@ -159,9 +163,23 @@ class Results(MethodView):
     @blueprint.answers(200, ResultRow, many=True)
     def get(self, arguments: dict[str, Any], run_id: UUID) -> Page[ResultRow]:
         """List results: failed ones first, then errors, unscored and passed ones, each by position."""
-        names = ("outcome", "requirement_id", "metric_id", "q")
+        names = ("outcome", "requirement_id", "metric_id", "q", "is_flaky")
         chosen = ResultFilter(**{name: arguments.pop(name) for name in names})
         return list_results(current_scope(), run_id, page_request(**arguments), chosen)
+
+
+@blueprint.route("/test-runs/<uuid:run_id>/tests")
+class RunTests(MethodView):
+    """The tests of a run, each with its trials."""
+
+    @needs(Permission.RUN_READ)
+    @blueprint.arguments(ResultListArguments, location="query")
+    @blueprint.answers(200, RunTestRow, many=True)
+    def get(self, arguments: dict[str, Any], run_id: UUID) -> Page[RunTestRow]:
+        """List tests by position, one row each, with the outcomes of their trials and what these come to."""
+        names = ("outcome", "requirement_id", "metric_id", "q", "is_flaky")
+        chosen = RunTestFilter(**{name: arguments.pop(name) for name in names})
+        return list_run_tests(current_scope(), run_id, page_request(**arguments), chosen)
 
 
 @blueprint.route("/test-runs/<uuid:run_id>/breakdown")

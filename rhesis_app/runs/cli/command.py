@@ -13,7 +13,7 @@ import click
 
 from rhesis_app.infra.remote import Away, Refused, Server
 from rhesis_app.runs.cli.find import Found, Named, find
-from rhesis_app.runs.cli.verdict import Exit, verdict_of
+from rhesis_app.runs.cli.verdict import Exit, tests_of, verdict_of
 from rhesis_app.runs.cli.watch import Progress, TooLong, await_report, watch
 
 _REPORT_S = 300.0
@@ -31,6 +31,7 @@ class Options:
     endpoint: str
     gates: tuple[str, ...]
     metrics: tuple[str, ...]
+    trials: int
     project: str | None
     junit: Path | None
     markdown: Path | None
@@ -48,6 +49,9 @@ class Options:
 @click.option("--endpoint", required=True, metavar="NAME", help="Endpoint to ask, by name or id.")
 @click.option("--gate", "gates", multiple=True, metavar="NAME", help="Gate that decides; give it again for another.")
 @click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Metric that judges instead of the set's own.")
+@click.option(
+    "--trials", type=click.IntRange(1, 100), default=1, show_default=True, help="How often each test is asked."
+)
 @click.option("--project", metavar="NAME", help="Project, by name, slug or id; needed when the token reads several.")
 @click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write a JUnit report here.")
 @click.option("--markdown", type=click.Path(dir_okay=False, path_type=Path), help="Write a Markdown summary here.")
@@ -95,7 +99,7 @@ class _Pipeline:
         found = find(self.server, self._named())
         started = self._start(found)
         link = f"{self.server.url}/p/{found.project_slug}/runs/{started['number']}"
-        self.progress.say(f"run #{started['number']}: {started['totals']['planned']:,} tests, {link}")
+        self.progress.say(f"run #{started['number']}: {tests_of(started)['planned']:,} tests, {link}")
         if not self.options.wait:
             click.echo(link)
             return Exit.PASSED
@@ -120,7 +124,8 @@ class _Pipeline:
         )
 
     def _start(self, found: Found) -> Mapping[str, Any]:
-        body = {"endpoint_id": found.endpoint_id, "metric_ids": list(found.metric_ids)}
+        body: dict[str, Any] = {"endpoint_id": found.endpoint_id, "metric_ids": list(found.metric_ids)}
+        body |= {"trials": self.options.trials} if self.options.trials > 1 else {}
         key = self.options.key or f"cli-{uuid4()}"
         return self.server.post(f"/test-sets/{found.test_set_id}/runs", body, key=key)
 

@@ -25,8 +25,10 @@ from rhesis_app.runs.queries.checks import CheckedRun
 from rhesis_app.runs.queries.preflight import RunChoices, preflight, run_choices
 from rhesis_app.runs.queries.results import ResultFilter, list_results
 from rhesis_app.runs.queries.run_page import RunPage, open_run_page, page_metrics
+from rhesis_app.runs.queries.run_tests import list_run_tests
 from rhesis_app.runs.queries.runs import list_runs, view_run, view_run_by_number
 from rhesis_app.runs.queries.wording import rules_in_words
+from rhesis_app.scoring.reducers import LABELS
 from rhesis_app.web.access import needs
 from rhesis_app.web.htmx import go_to, nothing_new
 from rhesis_app.web.pages import csrf_token, render_fragment, render_page, say
@@ -159,7 +161,10 @@ def _parts(page: RunPage) -> dict[str, Any]:
     # a page that watches shows the newest or the first; one that stands still goes through all of them
     is_still = not chosen.newest_first and "seen" not in request.args
     asked = page_request(cursor=request.args.get("cursor")) if is_still else PageRequest(limit=_LIVE_ROWS)
-    results = list_results(scope, page.run.id, asked, chosen)
+    # by test where tests have several trials, but while it is watched answers are shown as they come
+    by_test = page.run.is_repeated and not chosen.newest_first
+    tests = list_run_tests(scope, page.run.id, asked, forms.run_test_filter(request.args)) if by_test else None
+    results = tests or list_results(scope, page.run.id, asked, chosen)
     metrics = page_metrics(scope, page)
     return {
         "page": page,
@@ -170,8 +175,10 @@ def _parts(page: RunPage) -> dict[str, Any]:
         "judging": judging_cost(metrics),
         "chosen": chosen,
         **forms.filter_links(forms.FILTERS, request.args),
-        "hidden": forms.kept_filters(("outcome", "metric"), request.args),
+        "hidden": forms.kept_filters(("outcome", "metric", "flaky"), request.args),
         "requirement_options": [("", "Every requirement"), *_named(page)],
+        "tests": tests,
+        "reducer_words": page.run.reducer.label if page.run.reducer else "",
         "results": results,
         "cursor": request.args.get("cursor"),
         "links": page_links(results) if is_still else (None, None),
@@ -191,13 +198,16 @@ def _new_page(
     if not form.test_set and len(choices.test_sets) == 1:
         form = replace(form, test_set=str(choices.test_sets[0].id))
     chosen_set = forms.id_in(form.test_set)
+    check = preflight(scope, runtime().registry, chosen_set) if chosen_set else None
     return _page(
         "new",
         project,
         status=error.status if error else 200,
         form=form,
         **_options(choices),
-        check=preflight(scope, runtime().registry, chosen_set) if chosen_set else None,
+        reducer_options=[(str(name), label) for name, label in LABELS.items()],
+        check=check,
+        calls=forms.calls_of(form, check) if check else None,
         checked=checked,
         errors=forms.errors_of(error),
         message=error.detail if error else "",

@@ -1,23 +1,34 @@
 """Where a run passes and fails: by requirement and by metric. Counted while it goes on, frozen on the run when it ends."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import and_, func
+from sqlalchemy import and_, func, select
 
 from rhesis_app.authoring.models import MetricVersion, Requirement
 from rhesis_app.endpoints.rules.models import money
 from rhesis_app.kernel.scope import Scope
-from rhesis_app.runs.models import EffectiveEvaluation, EffectiveResult, RunMetric, TestRun
-from rhesis_app.runs.queries.runs import one_run
+from rhesis_app.runs.models import EffectiveEvaluation, EffectiveResult, EffectiveTest, RunMetric, TestResult, TestRun
+from rhesis_app.runs.queries.runs import ALIKE, one_run
 from rhesis_app.runs.queries.views import PassRate, rate_from
+from rhesis_app.scoring.stats import clustered_rate
 
 OUTCOMES = ("passed", "failed", "error", "unscored")
 _COUNTED = (*OUTCOMES, "not_applicable")
 _SPENT = ("tokens_in", "tokens_out", "cost")
+
+
+class CountedRun(Protocol):
+    """A run, or its row in a list: with a `test_count` its tests have several trials and are counted by what these came to."""
+
+    @property
+    def id(self) -> UUID: ...
+
+    @property
+    def test_count(self) -> int | None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +44,9 @@ class RequirementRate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricRate:
-    """What one metric found. `not_applicable` results lack what it needs and are no part of its rate.
+    """What one metric found, counted in results. `not_applicable` ones lack what it needs and are no part of its rate.
+
+    Where tests have several trials the interval allows for their likeness.
 
     The tokens and the cost, in US dollars, are what its judge's calls came to as far as they are known.
     """
@@ -59,39 +72,81 @@ class BreakdownView:
     metrics: tuple[MetricRate, ...]
 
 
-def requirements_of(scope: Scope, run_id: UUID, frozen: Mapping[str, Any] | None) -> tuple[RequirementRate, ...]:
+def requirements_of(scope: Scope, run: CountedRun, frozen: Mapping[str, Any] | None) -> tuple[RequirementRate, ...]:
     """Rates by requirement, worst first: what the run froze when it ended, else what is counted now."""
-    parts = _count_requirements(scope, run_id) if frozen is None else frozen["requirements"]
-    views = [_requirement(one, is_final=frozen is not None) for one in parts]
+    if frozen is not None:
+        return requirement_rates(frozen["requirements"], is_final=True)
+    if run.test_count is not None:
+        return requirement_rates(requirements_in(tests_by_requirement(scope, run.id)), is_final=False)
+    return requirement_rates(_count_requirements(scope, run.id), is_final=False)
+
+
+def requirement_rates(parts: Iterable[Mapping[str, Any]], *, is_final: bool) -> tuple[RequirementRate, ...]:
+    """Rates by requirement, worst first, from what is counted of each."""
+    views = [_requirement(one, is_final=is_final) for one in parts]
     return tuple(sorted(views, key=lambda one: (*_worst(one.rate), one.name or "~")))
 
 
-def metrics_of(scope: Scope, run_id: UUID, frozen: Mapping[str, Any] | None) -> tuple[MetricRate, ...]:
+def tests_by_requirement(scope: Scope, run_id: UUID) -> list[Any]:
+    """The tests of a run with several trials, in groups of one requirement whose trials came to the same."""
+    grouped = (
+        scope.select(EffectiveTest.organization_id, EffectiveTest.requirement_id, *ALIKE)
+        .add_columns(func.count().label("count"))
+        .where(EffectiveTest.run_id == run_id)
+        .group_by(EffectiveTest.organization_id, EffectiveTest.requirement_id, *ALIKE)
+        .subquery("grouped")
+    )
+    query = (
+        scope.select(TestRun.id, grouped, Requirement.name.label("requirement"))
+        .join(grouped, grouped.c.organization_id == TestRun.organization_id)
+        .outerjoin(Requirement, _named(grouped))
+        .where(TestRun.id == run_id)
+    )
+    return list(scope.session.execute(query).all())
+
+
+def requirements_in(groups: Iterable[Any]) -> list[dict[str, Any]]:
+    """Those groups as what is counted of each requirement."""
+    parts: dict[UUID | None, dict[str, Any]] = {}
+    for one in groups:
+        new = {"id": _text(one.requirement_id), "name": one.requirement, **dict.fromkeys(OUTCOMES, 0)}
+        part = parts.setdefault(one.requirement_id, new)
+        if one.outcome in OUTCOMES:
+            part[one.outcome] += one.count
+    return list(parts.values())
+
+
+def metrics_of(scope: Scope, run: CountedRun, frozen: Mapping[str, Any] | None) -> tuple[MetricRate, ...]:
     """Rates by metric, worst first: what the run froze when it ended, else what is counted now."""
-    parts = _count_metrics(scope, run_id) if frozen is None else frozen["metrics"]
+    parts = _count_metrics(scope, run) if frozen is None else frozen["metrics"]
     views = [_metric(one, is_final=frozen is not None) for one in parts]
     return tuple(sorted(views, key=lambda one: (*_worst(one.rate), one.name)))
 
 
-def parts_of(scope: Scope, run_id: UUID, frozen: Mapping[str, Any] | None) -> BreakdownView:
+def parts_of(scope: Scope, run: CountedRun, frozen: Mapping[str, Any] | None) -> BreakdownView:
     """Both; empty for strangers."""
-    requirements = requirements_of(scope, run_id, frozen)
-    return BreakdownView(requirements=requirements, metrics=metrics_of(scope, run_id, frozen))
+    requirements = requirements_of(scope, run, frozen)
+    return BreakdownView(requirements=requirements, metrics=metrics_of(scope, run, frozen))
 
 
-def count_parts(scope: Scope, run_id: UUID) -> dict[str, Any]:
-    """The run's results by requirement and by metric, people's reviews included, as JSON that a run keeps."""
-    return {"requirements": _count_requirements(scope, run_id), "metrics": _count_metrics(scope, run_id)}
+def count_parts(scope: Scope, run: CountedRun, groups: Sequence[Any] | None = None) -> dict[str, Any]:
+    """The run by requirement and by metric, people's reviews included, as JSON that a run keeps.
+
+    By requirement its results are counted, or with `groups` of tests these; by metric always results.
+    """
+    requirements = _count_requirements(scope, run.id) if groups is None else requirements_in(groups)
+    return {"requirements": requirements, "metrics": _count_metrics(scope, run)}
 
 
 def totals_in(parts: Mapping[str, Any]) -> dict[str, int]:
-    """The results of the whole run by outcome, summed over its requirements."""
+    """The tests of the whole run by outcome, summed over its requirements."""
     return {name: sum(one[name] for one in parts["requirements"]) for name in OUTCOMES}
 
 
 def view_breakdown(scope: Scope, run_id: UUID) -> BreakdownView:
     """Both rates of a run; NotFound when it is not there to read."""
-    return parts_of(scope, run_id, one_run(scope, TestRun.id == run_id, extra=(TestRun.parts,)).parts)
+    row = one_run(scope, TestRun.id == run_id, extra=(TestRun.parts,))
+    return parts_of(scope, row, row.parts)
 
 
 def outcomes_of(rates: Iterable[RequirementRate]) -> dict[str, int]:
@@ -127,10 +182,7 @@ def _count_requirements(scope: Scope, run_id: UUID) -> list[dict[str, Any]]:
     query = (
         scope.select(TestRun.id, counted, Requirement.name.label("requirement"))
         .join(counted, counted.c.organization_id == TestRun.organization_id)
-        .outerjoin(
-            Requirement,
-            and_(Requirement.organization_id == counted.c.organization_id, Requirement.id == counted.c.requirement_id),
-        )
+        .outerjoin(Requirement, _named(counted))
         .where(TestRun.id == run_id)
     )
     return [
@@ -139,7 +191,11 @@ def _count_requirements(scope: Scope, run_id: UUID) -> list[dict[str, Any]]:
     ]
 
 
-def _count_metrics(scope: Scope, run_id: UUID) -> list[dict[str, Any]]:
+def _named(rows: Any) -> Any:
+    return and_(Requirement.organization_id == rows.c.organization_id, Requirement.id == rows.c.requirement_id)
+
+
+def _count_metrics(scope: Scope, run: CountedRun) -> list[dict[str, Any]]:
     """A metric that has judged nothing yet is there with zeros."""
     counts = [
         func.count().filter(EffectiveEvaluation.verdict == verdict, EffectiveEvaluation.applicable).label(verdict)
@@ -149,7 +205,7 @@ def _count_metrics(scope: Scope, run_id: UUID) -> list[dict[str, Any]]:
         scope.select(EffectiveEvaluation.metric_version_id, *counts)
         .add_columns(func.count().filter(~EffectiveEvaluation.applicable).label("not_applicable"))
         .add_columns(*(func.sum(getattr(EffectiveEvaluation, name)).label(name) for name in _SPENT))
-        .where(EffectiveEvaluation.run_id == run_id)
+        .where(EffectiveEvaluation.run_id == run.id)
         .group_by(EffectiveEvaluation.metric_version_id)
         .subquery("counted")
     )
@@ -164,18 +220,52 @@ def _count_metrics(scope: Scope, run_id: UUID) -> list[dict[str, Any]]:
             and_(frozen.organization_id == RunMetric.organization_id, frozen.id == RunMetric.metric_version_id),
         )
         .outerjoin(counted, counted.c.metric_version_id == frozen.id)
-        .where(TestRun.id == run_id)
+        .where(TestRun.id == run.id)
         .distinct()
     )
+    if run.test_count is not None:
+        alike = _alike_verdicts(scope, run.id)
+        query = query.add_columns(alike.c.alike).outerjoin(alike, alike.c.metric_version_id == frozen.id)
     return [
         {
             "id": str(row["metric_id"]),
             "version_id": str(row["version_id"]),
             **{name: row[name] for name in ("name", "required", *_COUNTED, "tokens_in", "tokens_out")},
             "cost": money(row["cost"]),
+            **(_interval(row["alike"]) if run.test_count is not None else {}),
         }
         for row in scope.session.execute(query).mappings()
     ]
+
+
+def _alike_verdicts(scope: Scope, run_id: UUID) -> Any:
+    """By metric version its tests as a JSON array of (trials passed, trials decided, tests of which that is so)."""
+    evaluation, result = EffectiveEvaluation, TestResult
+    passed, failed = (func.count().filter(evaluation.verdict == word) for word in ("passed", "failed"))
+    by_test = (
+        scope.select(evaluation.metric_version_id, passed.label("passed"), (passed + failed).label("decided"))
+        .join(result, and_(result.organization_id == evaluation.organization_id, result.id == evaluation.result_id))
+        .where(evaluation.run_id == run_id, result.run_id == run_id, evaluation.applicable)
+        .group_by(evaluation.metric_version_id, result.test_version_id)
+        .subquery("by_test")
+    )
+    kinds = (by_test.c.metric_version_id, by_test.c.passed, by_test.c.decided)
+    grouped = select(*kinds, func.count().label("tests")).group_by(*kinds).subquery("alike_tests")
+    listed = func.jsonb_agg(func.jsonb_build_array(grouped.c.passed, grouped.c.decided, grouped.c.tests))
+    return (
+        select(grouped.c.metric_version_id, listed.label("alike"))
+        .group_by(grouped.c.metric_version_id)
+        .subquery("alike")
+    )
+
+
+def _interval(alike: Sequence[Sequence[int]] | None) -> dict[str, float]:
+    """The interval of a rate over all trials, which are not independent within a test; nothing where none is decided."""
+    per_test = [(passed, decided) for passed, decided, tests in alike or () if decided for _ in range(tests)]
+    if not per_test:
+        return {}
+    rate = clustered_rate(per_test)
+    return {"low": rate.low, "high": rate.high}
 
 
 def _requirement(part: Mapping[str, Any], *, is_final: bool) -> RequirementRate:
@@ -189,12 +279,13 @@ def _requirement(part: Mapping[str, Any], *, is_final: bool) -> RequirementRate:
 
 
 def _metric(part: Mapping[str, Any], *, is_final: bool) -> MetricRate:
+    rate = rate_from({name: part[name] for name in OUTCOMES}, is_final=is_final)
     return MetricRate(
         metric_id=UUID(part["id"]),
         version_id=UUID(part["version_id"]),
         name=part["name"],
         required=part["required"],
-        rate=rate_from({name: part[name] for name in OUTCOMES}, is_final=is_final),
+        rate=replace(rate, low=part.get("low", rate.low), high=part.get("high", rate.high)),
         error=part["error"],
         unscored=part["unscored"],
         not_applicable=part["not_applicable"],

@@ -18,7 +18,6 @@ from rhesis_app.runs.queries.preflight import JudgingMetric, Preflight, prefligh
 from rhesis_app.runs.rules import COUNTED
 from rhesis_app.sdk import Need
 
-MAX_TRIALS = 100
 _RUNS = 5
 Status = Literal["passed", "warning", "failed", "skipped"]
 _MAPPED = {Need.CONTEXT: ("context", "retrieved context"), Need.TOOL_CALLS: ("tool_calls", "tool calls")}
@@ -134,7 +133,7 @@ def checks_of(known: Known, wanted: WantedRun) -> tuple[Check, ...]:
 
 def estimate_of(known: Known, wanted: WantedRun, measured_ms: float | None = None) -> Estimate:
     """Calls, seconds and cost. `measured_ms` is what one call took just now, for an endpoint without a past."""
-    calls = known.found.test_count * wanted.trials
+    calls = known.found.calls(wanted.trials)
     notes = ["What the endpoint's own calls cost is not known here."]
     if any(Need.JUDGE in one.needs for one in known.found.metrics):
         notes.append(

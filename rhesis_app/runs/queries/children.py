@@ -15,6 +15,7 @@ from rhesis_app.runs.rules import rate_of
 from rhesis_app.sdk import Totals
 
 _MOST = 20
+_CHOSEN = {"failed": "Re-run of failed tests", "error": "Re-run of errors", "flaky": "Re-run of flaky tests"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,14 +33,15 @@ class ChildRun:
         """What it is."""
         if self.kind == "rescore":
             return "Re-score"
-        return {"failed": "Re-run of failed tests", "error": "Re-run of errors"}.get(self.chosen_by or "", "Re-run")
+        return _CHOSEN.get(self.chosen_by or "", "Re-run")
 
 
 def children() -> Any:
     """The newest of the run's children as a JSON array; correlated to TestRun."""
     child = aliased(TestRun, name="child")
     newest = (
-        select(child.number, child.kind, child.chosen_by, child.status, child.totals)
+        select(child.number, child.kind, child.chosen_by, child.status)
+        .add_columns(func.coalesce(child.reduced["tests"], child.totals).label("totals"))
         .where(child.organization_id == TestRun.organization_id, child.parent_run_id == TestRun.id)
         .order_by(child.number.desc())
         .limit(_MOST)

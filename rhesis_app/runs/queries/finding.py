@@ -10,7 +10,7 @@ def finding_of(run: RunView, requirements: Sequence[RequirementRate]) -> str:
     """The run in a sentence or two; empty while it goes on."""
     if not run.is_finished:
         return ""
-    rate, totals = run.pass_rate, run.totals
+    rate, totals = run.pass_rate, run.test_totals
     if not rate.n:
         return f"Nothing could be decided. {_why_nothing(run)}"
     if not totals.failed:
@@ -31,14 +31,17 @@ def origin_of(run: RunView) -> str:
     return f"{said} It has chosen tests only, so its rate says nothing of the whole set."
 
 
+_DID = {"failed": "failed", "error": "ended in an error", "flaky": "had trials that disagreed"}
+
+
 def _asked_again(run: RunView) -> str:
-    did = {"failed": "failed", "error": "ended in an error"}.get(run.chosen_by or "")
+    did = _DID.get(run.chosen_by or "")
     return f"only the tests that {did} in #{run.chosen_from}." if did else "the same tests, asked again."
 
 
 def left_out_of(run: RunView) -> str:
     """What the rate leaves out, and between which bounds it lies whatever that would have been."""
-    totals, rate = run.totals, run.pass_rate
+    totals, rate = run.test_totals, run.pass_rate
     parts = [
         _counted(totals.error, "error", "errors"),
         _counted(totals.unscored, "unscored", "unscored"),
@@ -59,8 +62,22 @@ def left_out_of(run: RunView) -> str:
     )
 
 
+def steadiness_of(run: RunView) -> str:
+    """How alike the answers to one test were, such as `37 of 40 tests answered alike in all trials · pass^3 0.81 · pass@3 0.97`."""
+    found = run.consistency
+    if found is None or not found.tests:
+        return ""
+    parts = [f"{found.alike} of {_tests(found.tests)} answered alike in all trials"]
+    if found.pass_hat_k is not None and found.pass_at_k is not None:
+        parts += [f"pass^{found.k} {found.pass_hat_k:.2f}", f"pass@{found.k} {found.pass_at_k:.2f}"]
+        parts[-1] += f" over {found.of_k}" if found.of_k != found.tests else ""
+    if found.left_out:
+        parts.append(f"{found.left_out} with fewer than two verdicts left out")
+    return " · ".join(parts)
+
+
 def _why_nothing(run: RunView) -> str:
-    totals = run.totals
+    totals = run.test_totals
     if totals.cancelled == totals.planned:
         return "The run was cancelled before the first answer."
     if totals.error + totals.cancelled == totals.planned:

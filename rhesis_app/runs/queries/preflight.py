@@ -65,7 +65,10 @@ class JudgingMetric:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preflight:
-    """What a run of a test set comes to as it is now. `judged_by` says where its metrics come from."""
+    """What a run of a test set comes to as it is now. `judged_by` says where its metrics come from.
+
+    `own_tests` of its tests say themselves how often they are asked, together `own_trials` times.
+    """
 
     test_set_id: UUID
     project_id: UUID
@@ -74,6 +77,12 @@ class Preflight:
     unjudged: int
     judged_by: Literal["given", "test_set", "requirements", "nothing"]
     metrics: tuple[JudgingMetric, ...]
+    own_tests: int = 0
+    own_trials: int = 0
+
+    def calls(self, trials: int) -> int:
+        """How many calls a run with so many trials makes."""
+        return (self.test_count - self.own_tests) * trials + self.own_trials
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -89,6 +98,8 @@ class _Part:
     requirement: str | None
     tests: int
     without_expected: int
+    own_tests: int = 0
+    own_trials: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +149,8 @@ def preflight(scope: Scope, registry: Registry, test_set_id: UUID, metric_ids: S
         unjudged=unjudged,
         judged_by=_judged_by(of_set, attached, is_given=bool(metric_ids)),
         metrics=judging,
+        own_tests=sum(part.own_tests for part in parts),
+        own_trials=sum(part.own_trials for part in parts),
     )
 
 
@@ -158,6 +171,8 @@ def _parts(scope: Scope, test_set_id: UUID) -> list[_Part]:
     query = (
         scope.select(Test.requirement_id, Requirement.name.label("requirement"), func.count().label("tests"))
         .add_columns(func.count().filter(is_without).label("without_expected"))
+        .add_columns(func.count(Test.trials).label("own_tests"))
+        .add_columns(func.coalesce(func.sum(Test.trials), 0).label("own_trials"))
         .join(TestSetItem, and_(TestSetItem.organization_id == Test.organization_id, TestSetItem.test_id == Test.id))
         .outerjoin(
             Requirement,

@@ -5,7 +5,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, literal, select, union_all
+from sqlalchemy import Select, and_, func, literal, select, union_all
+from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy.orm import aliased
 
 from rhesis_app.authoring.models import Prompt, PromptVersion, Requirement, TestSet, TestVersion
 from rhesis_app.endpoints.rules.chats import cost_of_chat
@@ -15,7 +17,7 @@ from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.registry import Registry
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.models import EffectiveResult, TestRun
-from rhesis_app.runs.queries.json_rows import SHOWN, evaluations_of_result
+from rhesis_app.runs.queries.json_rows import SHOWN, evaluations_of_result, json_object
 from rhesis_app.runs.queries.results import ResultFilter, key_of, matching_results, order_of
 from rhesis_app.runs.queries.reviews import ReviewView, review_view, reviews_of_result
 from rhesis_app.runs.queries.wording import ScoreScale, scale_of, words_of
@@ -82,10 +84,20 @@ class FrozenOrigin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrialOfTest:
+    """A trial of the same test in the same run, with its effective outcome."""
+
+    trial: int
+    result_id: UUID
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResultView:
     """A result: what was asked, sent and answered. `context` is what the app retrieved, `reference_context` the test's.
 
     `answer_of` is the number of the run that got this answer, where this one only scored it.
+    `trials` are all of the test's with a result, this one among them; none where each test was asked once.
     `cost` (US dollars) is known of a model with prices that was asked itself; `prompt_source` says which version of a prompt
     the text came from.
     """
@@ -99,6 +111,7 @@ class ResultView:
     test_id: UUID
     position: int
     trial: int
+    trials: tuple[TrialOfTest, ...]
     requirement_id: UUID | None
     requirement: str | None
     outcome: str
@@ -152,6 +165,7 @@ def view_result(scope: Scope, registry: Registry, result_id: UUID) -> ResultView
     return ResultView(
         evaluations=tuple(_evaluation(registry, one) for one in found.pop("evaluations")),
         reviews=tuple(review_view(one) for one in found.pop("reviews")),
+        trials=tuple(_trial(one) for one in found.pop("trials")),
         cost=cost_of_chat(found.pop("chat"), row.tokens_in, row.tokens_out),
         prompt_source=_origin(found),
         can_review=row.outcome != "error" and scope.may(Permission.REVIEW_WRITE, project=row.project_id),
@@ -167,8 +181,7 @@ def _one(scope: Scope, result_id: UUID) -> Select[Any]:
             TestRun.config["answers_of"].as_integer().label("answer_of"),
             *(TestSet.name.label("test_set"), Requirement.name.label("requirement")),
             *(version.prompt, version.expected, version.messages, version.context.label("reference_context")),
-            version.facts.label("metadata"),
-            *(version.prompt_version_id, version.prompt_values),
+            *(version.facts.label("metadata"), version.prompt_version_id, version.prompt_values),
             *(
                 Prompt.id.label("prompt_id"),
                 Prompt.name.label("prompt_name"),
@@ -178,6 +191,7 @@ def _one(scope: Scope, result_id: UUID) -> Select[Any]:
             *(getattr(EffectiveResult, name) for name in _KEPT),
             evaluations_of_result(SHOWN).label("evaluations"),
             reviews_of_result().label("reviews"),
+            _trials_of_test().label("trials"),
         )
         .join(
             EffectiveResult,
@@ -209,6 +223,28 @@ def _one(scope: Scope, result_id: UUID) -> Select[Any]:
         )
         .where(EffectiveResult.id == result_id)
     )
+
+
+def _trials_of_test() -> Any:
+    """All trials of a result's test as a JSON array; correlated to TestRun and EffectiveResult, and empty for one trial."""
+    other = aliased(EffectiveResult, name="other")
+    columns = {"trial": other.trial, "result_id": other.id, "outcome": other.outcome}
+    listed = func.json_agg(aggregate_order_by(json_object(columns), other.trial))
+    return (
+        select(func.coalesce(listed, func.json_build_array()))
+        .where(
+            TestRun.test_count.is_not(None),
+            other.organization_id == EffectiveResult.organization_id,
+            other.run_id == EffectiveResult.run_id,
+            other.test_version_id == EffectiveResult.test_version_id,
+        )
+        .correlate(TestRun, EffectiveResult)
+        .scalar_subquery()
+    )
+
+
+def _trial(found: dict[str, Any]) -> TrialOfTest:
+    return TrialOfTest(**{**found, "result_id": UUID(found["result_id"])})
 
 
 def _origin(found: dict[str, Any]) -> FrozenOrigin | None:

@@ -12,12 +12,13 @@ from rhesis_app.authoring.models import MetricVersion, Requirement, TestVersion
 from rhesis_app.authoring.queries.narrowing import total_of
 from rhesis_app.kernel.paging import By, Page, PageRequest, keyset, page_of
 from rhesis_app.kernel.scope import Scope
-from rhesis_app.runs.models import EffectiveEvaluation, EffectiveResult, TestRun
+from rhesis_app.runs.models import EffectiveEvaluation, EffectiveResult, EffectiveTest, TestRun
 from rhesis_app.runs.queries.json_rows import LISTED, evaluations_of_result
 from rhesis_app.runs.queries.runs import one_run
 
-_RANKS = {"failed": 0, "error": 1, "unscored": 2, "passed": 3}
-RANK = case(_RANKS, value=EffectiveResult.outcome, else_=4)
+RANKS = {"failed": 0, "error": 1, "unscored": 2, "passed": 3}
+"""What needs a look first."""
+RANK = case(RANKS, value=EffectiveResult.outcome, else_=4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +81,8 @@ class ResultRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultFilter:
-    """Which results of a run: `metric_id` those that failed on that metric, `q` in prompt, expected or answer.
+    """Which results of a run: `metric_id` those that failed on that metric, `q` in prompt, expected or answer; `is_flaky`
+    those of tests whose trials disagree.
 
     `newest_first` replaces the usual order (failed, error, unscored, passed, then by position). With `clip` long texts
     are cut to that many characters.
@@ -90,13 +92,14 @@ class ResultFilter:
     requirement_id: UUID | None = None
     metric_id: UUID | None = None
     q: str = ""
+    is_flaky: bool = False
     newest_first: bool = False
     clip: int | None = None
 
     @property
     def is_narrowing(self) -> bool:
         """Whether anything is left out."""
-        return bool(self.outcome or self.requirement_id or self.metric_id or self.q)
+        return bool(self.outcome or self.requirement_id or self.metric_id or self.q or self.is_flaky)
 
 
 def list_results(scope: Scope, run_id: UUID, request: PageRequest, chosen: ResultFilter) -> Page[ResultRow]:
@@ -129,7 +132,10 @@ def matching_results(scope: Scope, run_id: UUID, chosen: ResultFilter) -> Select
     if chosen.requirement_id:
         query = query.where(EffectiveResult.requirement_id == chosen.requirement_id)
     if chosen.metric_id:
-        query = query.where(_failed_on(chosen.metric_id))
+        query = query.where(failed_on(chosen.metric_id))
+    if chosen.is_flaky:
+        flaky = scope.select(EffectiveTest.test_version_id).where(EffectiveTest.run_id == run_id)
+        query = query.where(EffectiveResult.test_version_id.in_(flaky.where(EffectiveTest.is_flaky)))
     if chosen.q:
         query = query.join(TestVersion, _tested()).where(_mentions(chosen.q))
     return query
@@ -186,7 +192,8 @@ def _tested() -> Any:
     )
 
 
-def _failed_on(metric_id: UUID) -> Any:
+def failed_on(metric_id: UUID) -> Any:
+    """The condition that a metric failed the result; on EffectiveResult."""
     return exists().where(
         EffectiveEvaluation.organization_id == EffectiveResult.organization_id,
         EffectiveEvaluation.result_id == EffectiveResult.id,
@@ -207,7 +214,7 @@ def key_of(row: Any, chosen: ResultFilter) -> tuple[Any, ...]:
     if chosen.newest_first:
         return (row.id,)
     place = (row.position, row.trial)
-    return place if chosen.outcome else (_RANKS.get(row.outcome, 4), *place)
+    return place if chosen.outcome else (RANKS.get(row.outcome, 4), *place)
 
 
 def _view(row: Any) -> ResultRow:

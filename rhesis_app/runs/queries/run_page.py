@@ -9,17 +9,21 @@ from rhesis_app.authoring.models import TestSetVersion
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.models import TestRun
 from rhesis_app.runs.queries.breakdown import (
+    CountedRun,
     MetricRate,
     RequirementRate,
     metrics_of,
     outcomes_of,
+    requirement_rates,
+    requirements_in,
     requirements_of,
+    tests_by_requirement,
 )
 from rhesis_app.runs.queries.children import ChildRun, child_run, children
-from rhesis_app.runs.queries.finding import finding_of, left_out_of, origin_of
+from rhesis_app.runs.queries.finding import finding_of, left_out_of, origin_of, steadiness_of
 from rhesis_app.runs.queries.progress import Progress, open_work, retries_used, standing_still, time_left_ms
 from rhesis_app.runs.queries.runs import one_run
-from rhesis_app.runs.queries.views import RunView, run_view
+from rhesis_app.runs.queries.views import Counts, RunView, run_view
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +50,7 @@ class RunPage:
     requirements: tuple[RequirementRate, ...]
     frozen: FrozenConfiguration
     parts: Any = field(repr=False)
+    counted: CountedRun = field(repr=False)
     children: tuple[ChildRun, ...]
     beside: Any = None
 
@@ -65,10 +70,18 @@ class RunPage:
         return left_out_of(self.run)
 
     @property
+    def steadiness(self) -> str:
+        """How alike the answers to one test were; empty where each was asked once."""
+        return steadiness_of(self.run)
+
+    @property
     def again(self) -> list[tuple[str, str]]:
         """The fields of the form that starts a run like this one; metrics are among them when they were chosen for it."""
         chosen = self.run.metrics if self.frozen.config.get("metrics_from") == "given" else ()
         fields = [("test_set", str(self.run.test_set.id)), ("endpoint", str(self.run.endpoint.id))]
+        if self.run.trials > 1 and self.run.reducer is not None:
+            fields += [("trials", str(self.run.trials)), ("reducer", self.run.reducer.name)]
+            fields += [("k", str(self.run.reducer.k))] if self.run.reducer.k else []
         return [*fields, *(("metric_ids", str(one.id)) for one in chosen)]
 
     @property
@@ -101,8 +114,8 @@ def open_run_page(scope: Scope, project_id: UUID, number: int, *, beside: Any = 
             *asked,
         ),
     )
-    requirements = requirements_of(scope, row.id, row.parts)
-    run = run_view(scope, row, outcomes_of(requirements))
+    requirements, counts = _counted(scope, row)
+    run = run_view(scope, row, counts)
     progress = Progress.read(row.open_work)
     return RunPage(
         run=run,
@@ -112,12 +125,22 @@ def open_run_page(scope: Scope, project_id: UUID, number: int, *, beside: Any = 
         time_left_ms=None if progress.is_held_up else time_left_ms(run),
         requirements=requirements,
         parts=row.parts,
+        counted=row,
         frozen=FrozenConfiguration(endpoint=row.endpoint_snapshot, content_hash=row.content_hash, config=row.config),
         children=tuple(child_run(found) for found in row.children),
         beside=row.beside if asked else None,
     )
 
 
+def _counted(scope: Scope, row: Any) -> tuple[tuple[RequirementRate, ...], Counts]:
+    """The rates by requirement and what the whole comes to, from one statement while the run goes on."""
+    if row.test_count is not None and row.finished_at is None:
+        groups = tests_by_requirement(scope, row.id)
+        return requirement_rates(requirements_in(groups), is_final=False), Counts.of_tests(groups)
+    requirements = requirements_of(scope, row, row.parts)
+    return requirements, Counts(outcomes_of(requirements))
+
+
 def page_metrics(scope: Scope, page: RunPage) -> tuple[MetricRate, ...]:
     """Rates by metric for a page that is drawn; apart, so that a poll that finds nothing new does not count them."""
-    return metrics_of(scope, page.run.id, page.parts)
+    return metrics_of(scope, page.counted, page.parts)

@@ -1,6 +1,6 @@
 """One run, and lists of them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -15,14 +15,16 @@ from rhesis_app.kernel.errors import NotFound
 from rhesis_app.kernel.paging import By, Page, PageRequest, keyset, page_of
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.scope import Scope
-from rhesis_app.runs.models import EffectiveResult, RunMetric, Schedule, TestRun
+from rhesis_app.runs.models import EffectiveResult, EffectiveTest, RunMetric, Schedule, TestRun
 from rhesis_app.runs.queries.json_rows import json_object
 from rhesis_app.runs.queries.progress import Progress, open_work, standing_still
-from rhesis_app.runs.queries.views import RunView, run_view
+from rhesis_app.runs.queries.views import Counts, RunView, run_view
 from rhesis_app.runs.rules import COUNTED
 from rhesis_app.tenancy.models import User
 
 _PARENT = aliased(TestRun, name="parent")
+ALIKE = tuple(getattr(EffectiveTest, name) for name in ("passed", "failed", "error", "unscored", "outcome"))
+"""What tests whose trials came to the same have in common."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +60,8 @@ def view_runs(scope: Scope, run_ids: Iterable[UUID]) -> Mapping[UUID, RunView]:
     """Several runs in one statement, by id; those that are not there to read are left out."""
     rows = scope.session.execute(select_runs(scope).where(TestRun.id.in_(list(run_ids)))).all()
     readable = [row for row in rows if scope.may(Permission.RUN_READ, project=row.project_id)]
-    counts = counts_of(scope, (row.id for row in readable if row.finished_at is None))
-    return {row.id: run_view(scope, row, counts.get(row.id, {})) for row in readable}
+    counts = counts_of(scope, readable)
+    return {row.id: run_view(scope, row, counts.get(row.id, Counts())) for row in readable}
 
 
 def list_runs(scope: Scope, request: PageRequest, chosen: RunFilter) -> Page[RunView]:
@@ -77,12 +79,12 @@ def list_runs(scope: Scope, request: PageRequest, chosen: RunFilter) -> Page[Run
         query = query.where(TestRun.schedule_id == chosen.schedule_id)
     total = scope.session.scalar(total_of(query)) if request.count else None
     rows = scope.session.execute(keyset(query, [By(TestRun.id, descending=True)], request)).all()
-    counts = counts_of(scope, (row.id for row in rows if row.finished_at is None))
+    counts = counts_of(scope, rows)
     return page_of(
         rows,
         request,
         key=lambda row: (row.id,),
-        view=lambda row: run_view(scope, row, counts.get(row.id, {})),
+        view=lambda row: run_view(scope, row, counts.get(row.id, Counts())),
         total=total,
     )
 
@@ -112,20 +114,40 @@ def one_run(scope: Scope, *conditions: Any, extra: tuple[Any, ...] = ()) -> Any:
     return row
 
 
-def counts_of(scope: Scope, run_ids: Iterable[UUID]) -> Mapping[UUID, dict[str, int]]:
-    """Results by outcome of runs that still go on, in one statement; none when no id is given."""
-    wanted = list(run_ids)
-    if not wanted:
+def counts_of(scope: Scope, rows: Iterable[Any]) -> Mapping[UUID, Counts]:
+    """What has come in of those runs that still go on: in one statement, and in another where tests have several trials."""
+    going_on = [row for row in rows if row.finished_at is None]
+    results = _results_by_outcome(scope, [row.id for row in going_on if row.test_count is None])
+    tests = _alike_tests(scope, [row.id for row in going_on if row.test_count is not None])
+    counts = {run_id: Counts(found) for run_id, found in results.items()}
+    return counts | {run_id: Counts.of_tests(found) for run_id, found in tests.items()}
+
+
+def _results_by_outcome(scope: Scope, run_ids: Sequence[UUID]) -> Mapping[UUID, dict[str, int]]:
+    if not run_ids:
         return {}
     query = (
         scope.select(EffectiveResult.run_id, EffectiveResult.outcome, func.count())
-        .where(EffectiveResult.run_id.in_(wanted))
+        .where(EffectiveResult.run_id.in_(run_ids))
         .group_by(EffectiveResult.run_id, EffectiveResult.outcome)
     )
     counts: dict[UUID, dict[str, int]] = {}
     for run_id, outcome, count in scope.session.execute(query):
         counts.setdefault(run_id, {})[outcome] = count
     return counts
+
+
+def _alike_tests(scope: Scope, run_ids: Sequence[UUID]) -> Mapping[UUID, list[Any]]:
+    """Tests in groups whose trials came to the same."""
+    if not run_ids:
+        return {}
+    query = scope.select(EffectiveTest.run_id, *ALIKE).add_columns(func.count().label("count"))
+    groups: dict[UUID, list[Any]] = {}
+    for row in scope.session.execute(
+        query.where(EffectiveTest.run_id.in_(run_ids)).group_by(EffectiveTest.run_id, *ALIKE)
+    ):
+        groups.setdefault(row.run_id, []).append(row)
+    return groups
 
 
 def select_runs(scope: Scope, *extra: Any) -> Select[Any]:
@@ -138,6 +160,7 @@ def select_runs(scope: Scope, *extra: Any) -> Select[Any]:
             *(TestRun.id, TestRun.project_id, TestRun.number, TestRun.kind, TestRun.status, TestRun.outcome),
             *(TestRun.planned, TestRun.totals, TestRun.test_set_id, TestRun.endpoint_id, TestRun.created_at),
             *(TestRun.started_at, TestRun.finished_at, TestRun.cancel_requested_at),
+            *(TestRun.trials, TestRun.test_count, TestRun.reduced, TestRun.config["reducer"].label("reducer")),
             *(
                 TestRun.parent_run_id,
                 TestRun.chosen_by,
@@ -167,8 +190,7 @@ def select_runs(scope: Scope, *extra: Any) -> Select[Any]:
 
 
 def _shown(scope: Scope, row: Any) -> RunView:
-    counts = {} if row.finished_at is not None else counts_of(scope, [row.id]).get(row.id, {})
-    return run_view(scope, row, counts)
+    return run_view(scope, row, counts_of(scope, [row]).get(row.id, Counts()))
 
 
 def _metrics() -> Any:

@@ -114,7 +114,8 @@ def preview_fires(scope: Scope, cron: str, time_zone: str) -> FirePreview:
 def _select(scope: Scope) -> Select[Any]:
     organization = Schedule.organization_id
     last = (
-        select(TestRun.id, TestRun.number, TestRun.status, TestRun.outcome, TestRun.totals, TestRun.created_at)
+        select(TestRun.id, TestRun.number, TestRun.status, TestRun.outcome, TestRun.created_at)
+        .add_columns(func.coalesce(TestRun.reduced["tests"], TestRun.totals).label("totals"))
         .where(TestRun.organization_id == organization, TestRun.schedule_id == Schedule.id)
         .order_by(TestRun.number.desc())
         .limit(1)

@@ -6,7 +6,7 @@ from rhesis_app.kernel.registry import Registry
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.projects.queries import get_project
 from rhesis_app.runs.queries.breakdown import view_breakdown
-from rhesis_app.runs.queries.finding import finding_of, left_out_of, origin_of
+from rhesis_app.runs.queries.finding import finding_of, left_out_of, origin_of, steadiness_of
 from rhesis_app.runs.queries.runs import view_run
 from rhesis_app.runs.queries.views import PassRate
 from rhesis_app.runs.queries.wording import words_of
@@ -46,6 +46,8 @@ def run_summary(scope: Scope, registry: Registry, run_id: UUID, *, url: str | No
         by_requirement=tuple(
             PartRate(name=one.name or "Without a requirement", rate=_rate(one.rate)) for one in parts.requirements
         ),
+        test_totals=run.test_totals if run.is_repeated else None,
+        steadiness=steadiness_of(run),
         by_metric=tuple(PartRate(name=one.name, rate=_rate(one.rate)) for one in parts.metrics),
     )
 

@@ -1,7 +1,7 @@
 """What a run looks like to pages and to the API."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,6 +9,8 @@ from uuid import UUID
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.rules import COUNTED, rate_of, totals_of
+from rhesis_app.runs.rules.reduced import AlikeTests, Consistency, Reduced, reduced_of, results_in
+from rhesis_app.scoring.reducers import Reducer, ReducerName
 from rhesis_app.scoring.stats import pass_rate
 from rhesis_app.sdk import Rate, Totals
 
@@ -80,12 +82,42 @@ class ParentRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChosenReducer:
+    """What makes one outcome of a test's trials: majority, all, any, or at_least with its `k`."""
+
+    name: str
+    k: int | None
+
+    @property
+    def label(self) -> str:
+        """When a test passes, such as `all of its trials pass`."""
+        return Reducer(name=ReducerName(self.name), k=self.k).label
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What has come in of a run that goes on: results by outcome, and where tests have several trials the tests."""
+
+    results: Mapping[str, int] = field(default_factory=dict)
+    tests: Sequence[AlikeTests] = ()
+
+    @classmethod
+    def of_tests(cls, tests: Sequence[AlikeTests]) -> "Counts":
+        """Both, from the tests with their trials."""
+        return cls(results_in(tests), tests)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunView:
     """A run. `outcome` is none until something is decided; `duration_ms` runs until now while the run does.
 
     `kind` says how it came to be: `run`, `rerun` (its `parent`'s tests, asked again) or `rescore` (its parent's answers,
     judged again without a call). `chosen_by` is set where an outcome in run number `chosen_from` chose its tests.
     `started_by` is a person's name or, where nobody did, “schedule” and the name of the one that did.
+
+    `trials` is how often each test is asked, unless the test says otherwise. `totals` count results; `test_totals`, the
+    pass rate and the outcome count tests, each with the one outcome that `reducer` makes of its trials. Without a reducer
+    every test is asked once and both are the same; `consistency` is there with one.
     """
 
     id: UUID
@@ -97,8 +129,12 @@ class RunView:
     chosen_from: int | None
     status: str
     outcome: str
+    trials: int
+    reducer: ChosenReducer | None
     totals: Totals
+    test_totals: Totals
     pass_rate: PassRate
+    consistency: Consistency | None
     test_set: FrozenSet
     endpoint: AskedEndpoint
     metrics: tuple[FrozenMetric, ...]
@@ -116,6 +152,11 @@ class RunView:
     def is_finished(self) -> bool:
         """Whether nothing about it changes any more."""
         return self.finished_at is not None
+
+    @property
+    def is_repeated(self) -> bool:
+        """Whether tests have several trials, so that numbers count tests and not results."""
+        return self.reducer is not None
 
     @property
     def is_counted(self) -> bool:
@@ -150,10 +191,12 @@ def rate_from(counts: Mapping[str, int], *, is_final: bool) -> PassRate:
     return shown_rate(rate, is_final=is_final)
 
 
-def run_view(scope: Scope, row: Any, counts: Mapping[str, int]) -> RunView:
-    """A row of `select_runs` as it is shown; `counts` are its results by outcome, asked only while it runs."""
+def run_view(scope: Scope, row: Any, counts: Counts) -> RunView:
+    """A row of `select_runs` as it is shown; `counts` are asked only while it runs."""
     is_final = row.finished_at is not None
-    totals = Totals(**row.totals) if row.totals else totals_of(row.planned, counts, ended=is_final)
+    totals = Totals(**row.totals) if row.totals else totals_of(row.planned, counts.results, ended=is_final)
+    reduced = _reduced(row, counts)
+    by_test = reduced.tests if reduced else totals
     may_cancel = scope.may(Permission.RUN_CANCEL, project=row.project_id)
     return RunView(
         id=row.id,
@@ -165,8 +208,12 @@ def run_view(scope: Scope, row: Any, counts: Mapping[str, int]) -> RunView:
         chosen_from=row.chosen_from,
         status=row.status,
         outcome=row.outcome,
+        trials=row.trials,
+        reducer=_reducer(row.reducer) if reduced else None,
         totals=totals,
-        pass_rate=shown_rate(rate_of(totals), is_final=is_final),
+        test_totals=by_test,
+        pass_rate=shown_rate(rate_of(by_test), is_final=is_final),
+        consistency=reduced.consistency if reduced else None,
         test_set=FrozenSet(id=row.test_set_id, name=row.test_set_name, version=row.test_set_version),
         endpoint=AskedEndpoint(id=row.endpoint_id, name=row.endpoint_name),
         metrics=tuple(_metric(found, row.judges or {}) for found in row.metrics),
@@ -180,6 +227,21 @@ def run_view(scope: Scope, row: Any, counts: Mapping[str, int]) -> RunView:
         can_cancel=may_cancel and not is_final and row.cancel_requested_at is None,
         can_execute=scope.may(Permission.RUN_EXECUTE, project=row.project_id),
     )
+
+
+def _reduced(row: Any, counts: Counts) -> Reduced | None:
+    """The run by test; None where each test is asked once."""
+    if row.test_count is None:
+        return None
+    if row.reduced:
+        return Reduced.from_json(row.reduced)
+    ended = row.finished_at is not None
+    return reduced_of(counts.tests, test_count=row.test_count, trials=row.trials, ended=ended)
+
+
+def _reducer(kept: Mapping[str, Any] | None) -> ChosenReducer:
+    reducer = Reducer.from_json(kept)
+    return ChosenReducer(name=str(reducer.name), k=reducer.k)
 
 
 def _metric(found: Mapping[str, Any], judges: Mapping[str, Any]) -> FrozenMetric:

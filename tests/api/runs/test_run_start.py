@@ -53,7 +53,11 @@ def test_a_run_that_nothing_would_judge_is_refused(alice: Person, made: MadeRun)
 
 @pytest.mark.parametrize(
     "wrong",
-    [{}, {"endpoint_id": "none"}, {"endpoint_id": None}, {"metric_ids": "all"}, {"metric_ids": ["x"]}, {"trials": 2}],
+    [
+        *({}, {"endpoint_id": "none"}, {"endpoint_id": None}, {"metric_ids": "all"}, {"metric_ids": ["x"]}),
+        *({"trials": 0}, {"trials": 101}, {"trials": 2.5}, {"repeats": 2}),
+        *({"reducer": "all"}, {"reducer": {"name": "best"}}, {"trials": 2, "reducer": {"name": "at_least", "k": 3}}),
+    ],
 )
 def test_bad_input_is_refused(alice: Person, made: MadeRun, wrong: dict[str, object]) -> None:
     sent = {**body(made), **wrong} if wrong else {}

@@ -48,6 +48,27 @@ def test_saving_the_edit_form_unchanged_changes_nothing(alice: Person, project: 
     assert {key: after[key] for key in after.keys() - ignored} == {key: before[key] for key in before.keys() - ignored}
 
 
+@pytest.mark.parametrize(("typed", "kept"), [("", None), ("5", 5)])
+def test_how_often_it_is_asked_is_kept_and_shown(
+    alice: Person, project: ProjectView, typed: str, kept: int | None
+) -> None:
+    address = make(alice, project, trials=typed)
+    (test,) = alice.api.get("/tests").json
+    assert test["trials"] == kept
+    assert ("asked 5 times in every run" in alice.web.get(address).text) is (kept is not None)
+    assert f'name="trials" value="{typed}"' in alice.web.get(f"{address}/edit").text
+    alice.web.post(address, {**TYPED, "trials": "", "etag": test["etag"]})
+    assert alice.api.get("/tests").json[0]["trials"] is None
+
+
+@pytest.mark.parametrize("typed", ["often", "0", "101", "2.5"])
+def test_trials_that_cannot_be_are_refused_at_their_field(alice: Person, project: ProjectView, typed: str) -> None:
+    answer = alice.web.post(f"/p/{project.slug}/tests", {**TYPED, "trials": typed})
+    assert answer.status_code == 422
+    assert 'id="f-trials-error"' in answer.text
+    assert f'name="trials" value="{typed}"' in answer.text
+
+
 def test_an_edit_over_somebody_elses_is_refused_and_kept(alice: Person, project: ProjectView) -> None:
     address = make(alice, project)
     stale = alice.api.get("/tests").json[0]["etag"]

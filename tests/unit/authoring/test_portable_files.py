@@ -31,6 +31,7 @@ contents = st.builds(
     messages=st.lists(messages, max_size=3).map(tuple),
     context=st.lists(visible, max_size=3).map(tuple),
     metadata=st.dictionaries(visible, values, max_size=3),
+    trials=st.none() | st.integers(1, 100),
 ).map(check_content)
 
 
