@@ -50,7 +50,8 @@ class PlannedMetric:
 class Plan:
     """Everything a slice answers and judges with; safe to use from many threads. `retries` is the run's budget of them.
 
-    Without an `endpoint_id` nobody is asked: its `source` holds answers that another run got.
+    Without an `endpoint_id` nobody is asked: its `source` holds answers that another run got. `replaces` is the run whose
+    errors these answers replace, if any.
     """
 
     run_id: UUID
@@ -59,6 +60,7 @@ class Plan:
     retries: int
     source: AnswerSource
     metrics: Sequence[PlannedMetric]
+    replaces: UUID | None = None
 
     @property
     def width(self) -> int:
@@ -88,6 +90,7 @@ def load_plan(scope: Scope, parts: Parts, run: TestRun) -> Plan:
         retries=retry_budget(run.planned),
         source=AskedEndpoint(run_id=run.id, door=parts.door, endpoint=endpoint),
         metrics=metrics,
+        replaces=run.parent_run_id if run.kind == RunKind.RETRY else None,
     )
 
 

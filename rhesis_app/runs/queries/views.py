@@ -84,7 +84,8 @@ class RunView:
     """A run. `outcome` is none until something is decided; `duration_ms` runs until now while the run does.
 
     `kind` says how it came to be: `run`, `rerun` (its `parent`'s tests, asked again) or `rescore` (its parent's answers,
-    judged again without a call). `chosen_by` is set where an outcome in run number `chosen_from` chose its tests.
+    judged again without a call) or `retry` (its parent's errors, asked again: an answer takes the place of its error there).
+    `chosen_by` is set where an outcome in run number `chosen_from` chose its tests. `paused_by` is a person's name.
     `started_by` is a person's name or, where nobody did, “schedule” and the name of the one that did.
     """
 
@@ -109,13 +110,22 @@ class RunView:
     finished_at: datetime | None
     duration_ms: float | None
     cancel_requested_at: datetime | None
+    paused_at: datetime | None
+    paused_by: str | None
     can_cancel: bool
+    can_pause: bool
+    can_resume: bool
     can_execute: bool
 
     @property
     def is_finished(self) -> bool:
         """Whether nothing about it changes any more."""
         return self.finished_at is not None
+
+    @property
+    def shown_status(self) -> str:
+        """The status in a word of its own while it is paused."""
+        return self.status if self.paused_at is None else "paused"
 
     @property
     def is_counted(self) -> bool:
@@ -155,6 +165,7 @@ def run_view(scope: Scope, row: Any, counts: Mapping[str, int]) -> RunView:
     is_final = row.finished_at is not None
     totals = Totals(**row.totals) if row.totals else totals_of(row.planned, counts, ended=is_final)
     may_cancel = scope.may(Permission.RUN_CANCEL, project=row.project_id)
+    may_stop = may_cancel and not is_final and row.cancel_requested_at is None
     return RunView(
         id=row.id,
         project_id=row.project_id,
@@ -177,7 +188,11 @@ def run_view(scope: Scope, row: Any, counts: Mapping[str, int]) -> RunView:
         finished_at=row.finished_at,
         duration_ms=row.duration_ms,
         cancel_requested_at=row.cancel_requested_at,
-        can_cancel=may_cancel and not is_final and row.cancel_requested_at is None,
+        paused_at=row.paused_at,
+        paused_by=row.paused_by_name,
+        can_cancel=may_stop,
+        can_pause=may_stop and row.paused_at is None,
+        can_resume=may_stop and row.paused_at is not None,
         can_execute=scope.may(Permission.RUN_EXECUTE, project=row.project_id),
     )
 
