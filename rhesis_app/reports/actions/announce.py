@@ -64,7 +64,9 @@ def _asked(scope: Scope) -> Select[Any]:
     """Runs with who started them or, where nobody did, made their schedule."""
     of_schedule = and_(Schedule.organization_id == TestRun.organization_id, Schedule.id == TestRun.schedule_id)
     asked_by = func.coalesce(TestRun.started_by, Schedule.created_by).label("asked_by")
-    return scope.select(TestRun.project_id, TestRun.kind, TestRun.parent_run_id, asked_by).outerjoin(Schedule, of_schedule)
+    return scope.select(TestRun.project_id, TestRun.kind, TestRun.parent_run_id, asked_by).outerjoin(
+        Schedule, of_schedule
+    )
 
 
 def _people(scope: Scope, user_id: UUID | None) -> tuple[Recipient, ...]:

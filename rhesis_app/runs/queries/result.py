@@ -184,11 +184,8 @@ def _one(scope: Scope, result_id: UUID) -> Select[Any]:
             *(version.prompt, version.expected, version.messages, version.context.label("reference_context")),
             version.facts.label("metadata"),
             *(version.prompt_version_id, version.prompt_values),
-            *(
-                Prompt.id.label("prompt_id"),
-                Prompt.name.label("prompt_name"),
-                PromptVersion.number.label("prompt_number"),
-            ),
+            *(Prompt.id.label("prompt_id"), Prompt.name.label("prompt_name")),
+            PromptVersion.number.label("prompt_number"),
             TestRun.endpoint_snapshot["chat"].label("chat"),
             *(getattr(EffectiveResult, name) for name in _KEPT),
             evaluations_of_result(SHOWN).label("evaluations"),

@@ -9,8 +9,8 @@ import pytest
 from rhesis_app.kernel.errors import Conflict, Invalid
 from rhesis_app.runs.actions.again import Rescore, rescore_answers
 from rhesis_app.runs.actions.cancel import cancel_run
-from rhesis_app.runs.actions.review import NewReview, review_result
 from rhesis_app.runs.actions.retry_errors import RetryErrors, retry_errors
+from rhesis_app.runs.actions.review import NewReview, review_result
 from tests.jobs.runs.test_driving import drive, outcomes, status
 from tests.jobs.runs.world import World, make_world
 from tests.people import Person
