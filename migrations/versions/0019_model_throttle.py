@@ -1,7 +1,7 @@
 """Calls of models: a throttle for each model, and the turns that processes hold of it.
 
 Revision ID: 0019
-Revises: 0014
+Revises: 0016
 """
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0019"
-down_revision = "0014"
+down_revision = "0016"
 
 MOMENT = postgresql.TIMESTAMP(timezone=True)
 
@@ -83,12 +83,12 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON model_turns TO rhesis_app;
 GRANT SELECT ON run_model TO rhesis_app;
 """
 
-# As in 0013; and a run one of whose models may not be called now waits as well.
+# As before; and a run one of whose models may not be called now waits as well.
 DUE = """
 CREATE OR REPLACE FUNCTION due_runs(most integer) RETURNS TABLE (organization_id uuid, run_id uuid)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
   SELECT r.organization_id, r.id FROM test_run r
-   WHERE r.finished_at IS NULL
+   WHERE r.finished_at IS NULL AND r.paused_at IS NULL
      AND (r.kind = 'rescore' OR NOT EXISTS (
        SELECT 1 FROM endpoint_throttle t WHERE t.endpoint_id = r.endpoint_id AND GREATEST(t.paused_until, t.open_until) > now()))
      AND NOT EXISTS (

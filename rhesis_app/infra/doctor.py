@@ -12,7 +12,7 @@ from rhesis_app.infra.start_check import connection_problem, policy_problem, rol
 
 _CHANGEABLE = text(
     "SELECT table_name || ' (' || lower(privilege_type) || ')' FROM information_schema.role_table_grants WHERE grantee = 'rhesis_app'"
-    " AND table_name IN ('test_result', 'evaluation', 'audit_entry') AND privilege_type IN ('UPDATE', 'DELETE', 'TRUNCATE') ORDER BY 1"
+    " AND table_name IN ('test_result', 'evaluation', 'replacement', 'audit_entry') AND privilege_type IN ('UPDATE', 'DELETE', 'TRUNCATE') ORDER BY 1"
 )
 
 

@@ -14,6 +14,7 @@ from rhesis_app.kernel.errors import AppError, Invalid
 from rhesis_app.kernel.ids import new_id
 from rhesis_app.runs.actions.again import Rerun, Rescore
 from rhesis_app.runs.actions.quick_check import QuickCheck
+from rhesis_app.runs.actions.retry_errors import RetryErrors
 from rhesis_app.runs.actions.review import NewReview
 from rhesis_app.runs.actions.schedules import NewSchedule, ScheduleChanges
 from rhesis_app.runs.actions.start import NewRun
@@ -234,6 +235,13 @@ def new_rescore(run_id: UUID, form: RescoreForm) -> Rescore:
 def new_rerun(run_id: UUID, sent: MultiDict[str, str]) -> Rerun:
     """The buttons that ask a run's tests again; `only` is empty for all of them."""
     new = Rerun(run_id=run_id, only=sent.get("only") or None)
+    key = sent.get("key", "")[:64]
+    return replace(new, idempotency_key=_key(key, new.body)) if key else new
+
+
+def new_retry(run_id: UUID, sent: MultiDict[str, str]) -> RetryErrors:
+    """The button that asks a run's errors again."""
+    new = RetryErrors(run_id=run_id)
     key = sent.get("key", "")[:64]
     return replace(new, idempotency_key=_key(key, new.body)) if key else new
 

@@ -59,6 +59,13 @@ class TestRun(Identified, Stamped, TenantOwned, Base):
         CheckConstraint("planned > 0", name="planned"),
         CheckConstraint("trials BETWEEN 1 AND 100", name="trials"),
         CheckConstraint("test_count BETWEEN 1 AND planned", name="test_count"),
+        CheckConstraint("paused_at IS NULL OR (finished_at IS NULL AND cancel_requested_at IS NULL)", name="paused"),
+        Index(
+            "uq_test_run_open_retry",
+            *("organization_id", "parent_run_id"),
+            unique=True,
+            postgresql_where=text("kind = 'retry' AND finished_at IS NULL"),
+        ),
         CheckConstraint("kind = 'run' OR parent_run_id IS NOT NULL", name="parent"),
         CheckConstraint("chosen_by IN ('failed', 'error', 'flaky')", name="chosen_by"),
         Index("ix_test_run_parent_run_id", "organization_id", "parent_run_id"),
@@ -90,6 +97,8 @@ class TestRun(Identified, Stamped, TenantOwned, Base):
     finished_at: Mapped[datetime | None]
     deadline_at: Mapped[datetime]
     cancel_requested_at: Mapped[datetime | None]
+    paused_at: Mapped[datetime | None]
+    paused_by: Mapped[UUID | None] = mapped_column(ForeignKey("app_user.id", ondelete="SET NULL"))
 
 
 class RescoreOrder(Identified, TenantOwned, Base):
@@ -233,6 +242,32 @@ class TestResult(ResultColumns, TenantOwned, Base):
     )
 
 
+class Replacement(TenantOwned, Base):
+    """That a retry's answer stands in place of an error: `result_id` and its key (run, test, trial) are the error's. Insert-only.
+
+    `outcome` is the answer's own, kept here so that counting needs no second row.
+    """
+
+    __tablename__ = "replacement"
+    __table_args__ = (
+        belongs_to("run_id", "test_run"),
+        belongs_to("test_version_id", "test_version"),
+        belongs_to("result_id", "test_result"),
+        belongs_to("retry_run_id", "test_run"),
+        belongs_to("answer_id", "test_result"),
+        UniqueConstraint("organization_id", "answer_id"),
+        CheckConstraint("outcome IN ('passed', 'failed', 'unscored')", name="outcome"),
+    )
+    run_id: Mapped[UUID] = mapped_column(primary_key=True)
+    test_version_id: Mapped[UUID] = mapped_column(primary_key=True)
+    trial: Mapped[int] = mapped_column(primary_key=True)
+    result_id: Mapped[UUID]
+    retry_run_id: Mapped[UUID]
+    answer_id: Mapped[UUID]
+    outcome: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
 class EvaluationColumns:
     """What one metric said of one result, and what its judge, if any, answered and cost (in US dollars)."""
 
@@ -306,12 +341,15 @@ class Review(Identified, TenantOwned, Base):
 class EffectiveResult(ResultColumns, View):
     """A result with its effective outcome: the latest review of it, else what follows from reviews of its
     evaluations, else what the metrics found (`automated_outcome`). What every page, rate and export reads.
+
+    Where a retry's answer replaced an error, `retry_run_id` is the retry, and all that was kept is the answer's.
     """
 
     __tablename__ = "effective_result"
     organization_id: Mapped[UUID]
     automated_outcome: Mapped[str]
     is_reviewed: Mapped[bool]
+    retry_run_id: Mapped[UUID | None]
 
 
 class EffectiveEvaluation(EvaluationColumns, Identified, View):

@@ -14,7 +14,7 @@ from rhesis_app.insights.queries.matching import Pair, matched_results
 from rhesis_app.insights.rules.changes import Change
 from rhesis_app.kernel.paging import MAX_LIMIT, By, Page, PageRequest, keyset, page_of
 from rhesis_app.kernel.scope import Scope
-from rhesis_app.runs.models import TestResult
+from rhesis_app.runs.models import EffectiveResult
 from rhesis_app.runs.queries.views import RunView
 
 _RANKS = {str(change): rank for rank, change in enumerate(Change)}
@@ -105,7 +105,7 @@ def _ranked(scope: Scope, chosen: ComparedFilter) -> Subquery:
 
 
 def _rows(scope: Scope, keys: Any, chosen: ComparedFilter, request: PageRequest) -> Select[Any]:
-    before, after = aliased(TestResult, name="before"), aliased(TestResult, name="after")
+    before, after = aliased(EffectiveResult, name="before"), aliased(EffectiveResult, name="after")
     organization = scope.organization_id
 
     def said(answer: Any) -> Any:

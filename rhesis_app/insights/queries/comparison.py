@@ -17,6 +17,7 @@ from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.models import TestRun
 from rhesis_app.runs.queries.runs import view_runs
 from rhesis_app.runs.queries.views import PassRate, RunView
+from rhesis_app.runs.rules import RunKind
 from rhesis_app.scoring.stats import holm
 
 
@@ -147,11 +148,11 @@ def compare_runs(scope: Scope, baseline: RunView, candidate: RunView) -> Compari
 
 
 def compare_with_previous(scope: Scope, run: RunView) -> Comparison | None:
-    """An ended run beside the run of its test set before it; None where there is none, or the run goes on.
+    """An ended run beside the run of its test set before it; None where there is none, the run goes on, or it is a retry.
 
     A re-score and a run of chosen tests stand beside the run that they came of.
     """
-    if not run.is_finished:
+    if not run.is_finished or run.kind == RunKind.RETRY:  # what a retry answered stands in the run that it came of
         return None
     is_child = run.parent is not None and not run.is_counted
     baseline_id = run.parent.id if is_child and run.parent else previous_run(scope, scope.get(TestRun, run.id))

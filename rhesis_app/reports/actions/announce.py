@@ -15,16 +15,21 @@ from rhesis_app.reports.queries import ReportView, gate_findings
 from rhesis_app.reports.rules import report_message, run_message
 from rhesis_app.runs.models import Schedule, TestRun
 from rhesis_app.runs.queries.summary import run_summary
+from rhesis_app.runs.rules import RunKind
 from rhesis_app.tenancy.queries.members import member_address
 
 
 def announce_run(scope: Scope, run_id: UUID, *, registry: Registry) -> None:
-    """Tell whoever started or scheduled a run that it has ended, and what its gates said; once, whoever ends it."""
+    """Tell whoever started or scheduled a run that it has ended, and what its gates said; once, whoever ends it.
+
+    Of a retry they hear what its answers have made of the run whose errors it asked.
+    """
     row = scope.session.execute(_asked(scope).where(TestRun.id == run_id)).one_or_none()
     recipients = _people(scope, row.asked_by) if row is not None else ()
     if row is None or not recipients:
         return
-    summary = replace(run_summary(scope, registry, run_id), gates=gate_findings(scope, run_id))
+    shown_id = row.parent_run_id if row.kind == RunKind.RETRY else run_id
+    summary = replace(run_summary(scope, registry, shown_id), gates=gate_findings(scope, shown_id))
     kinds = [EventKind.RUN_FINISHED]
     if any(gate.decision == "failed" for gate in summary.gates):
         kinds.append(EventKind.GATE_FAILED)  # whoever wants to hear of failed gates alone hears of this run
@@ -59,7 +64,9 @@ def _asked(scope: Scope) -> Select[Any]:
     """Runs with who started them or, where nobody did, made their schedule."""
     of_schedule = and_(Schedule.organization_id == TestRun.organization_id, Schedule.id == TestRun.schedule_id)
     asked_by = func.coalesce(TestRun.started_by, Schedule.created_by).label("asked_by")
-    return scope.select(TestRun.project_id, asked_by).outerjoin(Schedule, of_schedule)
+    return scope.select(TestRun.project_id, TestRun.kind, TestRun.parent_run_id, asked_by).outerjoin(
+        Schedule, of_schedule
+    )
 
 
 def _people(scope: Scope, user_id: UUID | None) -> tuple[Recipient, ...]:

@@ -18,6 +18,7 @@ def cancel_run(scope: Scope, run_id: UUID) -> None:
         if row.finished_at is not None or row.cancel_requested_at is not None:
             return
         row.cancel_requested_at = session.scalar(select(func.now()))
+        row.paused_at = row.paused_by = None
         session.flush()
         session.execute(
             delete(WorkItem).where(

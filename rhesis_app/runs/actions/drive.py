@@ -23,6 +23,7 @@ from rhesis_app.runs.actions.claim import ClaimRequest, Item, claim
 from rhesis_app.runs.actions.finalise import finalise_run
 from rhesis_app.runs.actions.finish import Answer, Holder, Later, finish, give_back
 from rhesis_app.runs.actions.plan import Parts, Plan, answer_item, load_plan
+from rhesis_app.runs.actions.replace import replace_errors
 from rhesis_app.runs.actions.retries import take_retries
 from rhesis_app.runs.actions.sources import seen_of
 from rhesis_app.runs.models import TestRun
@@ -40,9 +41,9 @@ _RENEW = text(
     "UPDATE work_item SET lease_until = now() + make_interval(secs => :lease)"
     " WHERE organization_id = :organization AND run_id = :run AND lease_owner = :me"
 )
-# Should this slice go on claiming: not cancelled, not past the deadline, nobody else waiting; and when is something due?
+# Should this slice go on claiming: not cancelled, not past the deadline, not paused, nobody else waiting; and when is something due?
 _LOOK = text(
-    "SELECT r.cancel_requested_at IS NOT NULL OR r.deadline_at < now() AS ended, others_wait(r.id) AS others,"
+    "SELECT r.cancel_requested_at IS NOT NULL OR r.deadline_at < now() AS ended, r.paused_at IS NOT NULL AS paused, others_wait(r.id) AS others,"
     " (SELECT EXTRACT(epoch FROM min(w.not_before) - now()) FROM work_item w WHERE w.run_id = r.id AND w.lease_owner IS NULL) AS due_in"
     " FROM test_run r WHERE r.organization_id = :organization AND r.id = :run"
 )
@@ -105,10 +106,10 @@ def drive_run(
 
 
 def _begin(scope: Scope, run_id: UUID) -> TestRun | None:
-    """The run, marked as running; None when it has ended or is gone."""
+    """The run, marked as running; None when it has ended, is paused or is gone."""
     with scope.atomic() as session:
         row: TestRun | None = session.scalars(scope.select(TestRun).where(TestRun.id == run_id)).one_or_none()
-        if row is None or row.finished_at is not None:
+        if row is None or row.finished_at is not None or row.paused_at is not None:
             return None
         if row.started_at is None:
             session.execute(
@@ -222,6 +223,7 @@ def _write(held: _Slice, answers: list[Answer]) -> None:
         else:
             final.append(answer)
     finish(held.scope, held.holder, final)
+    replace_errors(held.scope, held.holder, held.plan.replaces, final)
     give_back(held.scope, held.holder, later)
 
 
@@ -264,7 +266,8 @@ def _look(held: _Slice) -> None:
             held.renewed = now
     held.plan.book.sync(held.scope, held.wants)
     held.gives_way = bool(row.others)
-    held.closed = held.closed or row.ended or held.gives_way or row.due_in is None
+    held.rests = held.rests or row.paused
+    held.closed = held.closed or row.ended or row.paused or held.gives_way or row.due_in is None
     held.due_in = row.due_in
 
 

@@ -5,6 +5,7 @@ from uuid import UUID
 from sqlalchemy import Exists, exists, func, select, update
 
 from rhesis_app.kernel.scope import Scope
+from rhesis_app.runs.actions.recount import recount_replaced
 from rhesis_app.runs.models import TestRun, WorkItem
 from rhesis_app.runs.queries.freeze import count_run
 from rhesis_app.runs.rules import final_status
@@ -29,9 +30,12 @@ def finalise_run(scope: Scope, run_id: UUID) -> bool:
                 status=final_status(Totals(**counted["totals"])),
                 started_at=func.coalesce(TestRun.started_at, func.now()),
                 finished_at=func.now(),
+                paused_at=None,
+                paused_by=None,
             )
         )
         scope.record("run.finish", "test_run", run_id, number=row.number)
+        recount_replaced(scope, row)
         scope.tell("run.finished", run_id)
         return True
 

@@ -53,7 +53,8 @@ class Plan:
     """Everything a slice answers and judges with; safe to use from many threads. `retries` is the run's budget of them.
 
     Without an `endpoint_id` nobody is asked: its `source` holds answers that another run got. `book` holds the turns of all
-    models that are called, `asked` those of the model that is asked as the endpoint.
+    models that are called, `asked` those of the model that is asked as the endpoint. `replaces` is the run whose errors
+    these answers replace, if any.
     """
 
     run_id: UUID
@@ -64,6 +65,7 @@ class Plan:
     metrics: Sequence[PlannedMetric]
     book: TurnBook
     asked: ModelTurns | None = None
+    replaces: UUID | None = None
 
     @property
     def width(self) -> int:
@@ -114,6 +116,7 @@ def load_plan(scope: Scope, parts: Parts, run: TestRun, holder: str) -> Plan:
         metrics=metrics,
         book=book,
         asked=asked,
+        replaces=run.parent_run_id if run.kind == RunKind.RETRY else None,
     )
 
 

@@ -9,8 +9,8 @@ from rhesis_app.kernel.errors import Invalid, NotFound
 from rhesis_app.kernel.ids import new_id
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.scope import Scope
-from rhesis_app.runs.models import Evaluation, Review, TestResult, TestRun
-from rhesis_app.runs.queries.freeze import count_run
+from rhesis_app.runs.actions.recount import recount_run
+from rhesis_app.runs.models import EffectiveResult, Evaluation, Replacement, Review, TestResult, TestRun
 from rhesis_app.scoring.outcome import Outcome
 
 VERDICTS = ("passed", "failed")
@@ -51,7 +51,7 @@ def review_result(scope: Scope, result_id: UUID, new: NewReview) -> UUID:
         )
         session.flush()
         scope.record("review.create", "review", review_id, result_id=str(result_id), verdict=new.verdict)
-        _recount(scope, run)
+        recount_run(scope, run)
     return review_id
 
 
@@ -62,7 +62,7 @@ def withdraw_review(scope: Scope, review_id: UUID) -> UUID:
         run = _run_of(scope, found.result_id)
         if _supersede(scope, found.result_id, Review.id == review_id):
             scope.record("review.withdraw", "review", review_id, result_id=str(found.result_id))
-            _recount(scope, run)
+            recount_run(scope, run)
     return found.result_id
 
 
@@ -78,9 +78,10 @@ def _run_of(scope: Scope, result_id: UUID) -> TestRun:
 
 
 def _refuse_unjudged(scope: Scope, result_id: UUID, evaluation_id: UUID | None) -> None:
-    query = scope.select(TestResult.outcome).where(TestResult.id == result_id)
+    query = scope.select(EffectiveResult.outcome).where(EffectiveResult.id == result_id)
     if scope.session.scalar(query) == Outcome.ERROR:
         raise Invalid("The endpoint gave no answer here, so there is nothing to judge. Run the test again instead.")
+    _refuse_given_away(scope, result_id)
     if evaluation_id is None:
         return
     applicable = scope.session.scalar(
@@ -90,6 +91,20 @@ def _refuse_unjudged(scope: Scope, result_id: UUID, evaluation_id: UUID | None) 
         raise Invalid.field("evaluation_id", "This result has no such evaluation.")
     if not applicable:
         raise Invalid.field("evaluation_id", "This metric does not apply here: review the result as a whole.")
+
+
+def _refuse_given_away(scope: Scope, result_id: UUID) -> None:
+    """One answer, one verdict: what replaced an error is reviewed where it counts."""
+    stands_in = (
+        scope.select(TestRun.number)
+        .join(
+            Replacement, (Replacement.organization_id == TestRun.organization_id) & (Replacement.run_id == TestRun.id)
+        )
+        .where(Replacement.answer_id == result_id)
+    )
+    number = scope.session.scalar(stands_in)
+    if number is not None:
+        raise Invalid(f"This answer stands in #{number} in place of an error. Review it there.")
 
 
 def _supersede(scope: Scope, result_id: UUID, *which: object) -> bool:
@@ -105,13 +120,3 @@ def _supersede(scope: Scope, result_id: UUID, *which: object) -> bool:
         .returning(Review.id)
     )
     return done.first() is not None
-
-
-def _recount(scope: Scope, run: TestRun) -> None:
-    """An ended run's frozen totals say what its results say now; a running one is counted when it ends."""
-    if run.finished_at is None:
-        return
-    for name, value in count_run(scope, run).items():
-        setattr(run, name, value)
-    scope.session.flush()
-    scope.tell("run.recounted", run.id)

@@ -12,7 +12,7 @@ from rhesis_app.endpoints.rules.throttle import Seen
 from rhesis_app.kernel.ports import HttpDoor, Turns
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.actions.claim import Item
-from rhesis_app.runs.models import TestResult
+from rhesis_app.runs.models import EffectiveResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class StoredAnswers:
         """Read the answers to these items, in one statement."""
         if not items:
             return
-        result = TestResult
+        result = EffectiveResult
         keys = [(item.test_version_id, item.trial) for item in items]
         query = scope.select(*(getattr(result, name) for name in ("test_version_id", "trial", "attempts", *_KEPT)))
         found = query.where(result.run_id == self.run_id, tuple_(result.test_version_id, result.trial).in_(keys))

@@ -13,6 +13,8 @@ from rhesis_app.runs.actions.again import Rerun, Rescore, rerun_tests, rescore_a
 from rhesis_app.runs.actions.again_many import RescoreMany, ask_for_rescores
 from rhesis_app.runs.actions.cancel import cancel_run
 from rhesis_app.runs.actions.check import Callout, Ways, check_run
+from rhesis_app.runs.actions.pause import pause_run, resume_run
+from rhesis_app.runs.actions.retry_errors import RetryErrors, retry_errors
 from rhesis_app.runs.actions.review import NewReview, review_result, withdraw_review
 from rhesis_app.runs.actions.start import NewRun, start_run
 from rhesis_app.runs.queries.breakdown import BreakdownView, view_breakdown
@@ -114,6 +116,35 @@ def cancel(run_id: UUID) -> RunView:
     """Cancel a run: nothing new is asked, answers on the way are kept. Of an ended run nothing changes."""
     cancel_run(current_scope(), run_id)
     return view_run(current_scope(), run_id)
+
+
+@blueprint.route("/test-runs/<uuid:run_id>/pause", methods=["POST"])
+@needs(Permission.RUN_CANCEL)
+@blueprint.answers(200, RunView)
+def pause(run_id: UUID) -> RunView:
+    """Pause a run: nothing new is asked from within a second on, answers on the way are kept, its deadline stands still."""
+    pause_run(current_scope(), run_id)
+    return view_run(current_scope(), run_id)
+
+
+@blueprint.route("/test-runs/<uuid:run_id>/resume", methods=["POST"])
+@needs(Permission.RUN_CANCEL)
+@blueprint.answers(200, RunView)
+def resume(run_id: UUID) -> RunView:
+    """Let a paused run go on, at once."""
+    resume_run(current_scope(), run_id)
+    return view_run(current_scope(), run_id)
+
+
+@blueprint.route("/test-runs/<uuid:run_id>/retry-errors", methods=["POST"])
+@needs(Permission.RUN_EXECUTE)
+@blueprint.arguments(RunHeaders, location="headers")
+@blueprint.answers(202, RunView)
+def retry(headers: dict[str, Any], run_id: UUID) -> Answer:
+    """Ask an ended run's errors again, as it asked them. An error stays what is shown until its answer is there, which then takes its place."""
+    return _accepted(
+        retry_errors(current_scope(), RetryErrors(run_id=run_id, idempotency_key=headers["idempotency_key"]))
+    )
 
 
 @blueprint.route("/test-runs/<uuid:run_id>/rerun", methods=["POST"])

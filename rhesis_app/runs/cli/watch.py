@@ -31,6 +31,7 @@ class Progress:
     is_terminal: bool = field(default_factory=_is_terminal)
     _said: str = ""
     _said_at: float = 0.0
+    _halted: bool = False
 
     def say(self, text: str) -> None:
         """A line of its own."""
@@ -41,13 +42,15 @@ class Progress:
         """The run as it stands, when that is news."""
         line = line_of(run)
         now = time.monotonic()
-        if line == self._said or (not self.is_terminal and now - self._said_at < _LOG_EVERY_S):
+        halted = run.get("paused_at") is not None
+        is_soon = not self.is_terminal and halted == self._halted and now - self._said_at < _LOG_EVERY_S
+        if line == self._said or is_soon:
             return
         if self.is_terminal:
             click.echo(f"\r\x1b[K{line}", err=True, nl=False)
         else:
             click.echo(line, err=True)
-        self._said, self._said_at = line, now
+        self._said, self._said_at, self._halted = line, now, halted
 
     def end(self) -> None:
         """Leave the line that changes, if there is one."""
@@ -57,11 +60,14 @@ class Progress:
 
 
 def line_of(run: Mapping[str, Any]) -> str:
-    """`#12 running: 25 / 40 answered · 20 passed · 4 failed · 1 error`."""
+    """`#12 running: 25 / 40 answered · 20 passed · 4 failed · 1 error`; `paused by Alice` in place of `running` while it is."""
     totals = run["totals"]
     parts = [f"{totals[name]:,} {name}" for name in ("passed", "failed", "error", "unscored") if totals[name]]
     answered = sum(totals[name] for name in ("passed", "failed", "error", "unscored"))
-    return " · ".join([f"#{run['number']} {run['status']}: {answered:,} / {totals['planned']:,} answered", *parts])
+    status = run["status"]
+    if run.get("paused_at") is not None:
+        status = f"paused by {run['paused_by']}" if run.get("paused_by") else "paused"
+    return " · ".join([f"#{run['number']} {status}: {answered:,} / {totals['planned']:,} answered", *parts])
 
 
 def watch(server: Server, run: Mapping[str, Any], progress: Progress, *, timeout_s: float) -> Mapping[str, Any]:

@@ -1,5 +1,6 @@
 """Pages of runs: the list, one run, starting one, the quick check."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -9,15 +10,17 @@ from flask import Blueprint, Response, request, url_for
 
 from rhesis_app.insights.queries.decided_run import with_gates
 from rhesis_app.insights.queries.gates import gates_column, gates_of
-from rhesis_app.kernel.errors import AppError
+from rhesis_app.kernel.errors import AppError, Conflict
 from rhesis_app.kernel.ids import new_id
 from rhesis_app.kernel.paging import PageRequest
 from rhesis_app.kernel.permissions import Permission
+from rhesis_app.kernel.scope import Scope
 from rhesis_app.projects.queries import ProjectView, project_by_slug
 from rhesis_app.reports.queries import list_formats
 from rhesis_app.runs import forms
 from rhesis_app.runs.actions.cancel import cancel_run
 from rhesis_app.runs.actions.check import Callout, Ways, check_run
+from rhesis_app.runs.actions.pause import pause_run, resume_run
 from rhesis_app.runs.actions.quick_check import start_quick_check
 from rhesis_app.runs.actions.start import start_run
 from rhesis_app.runs.queries.breakdown import judging_cost
@@ -124,6 +127,20 @@ def cancel(slug: str, number: int) -> Response:
     return go_to(url_for("runs.show", slug=slug, number=number))
 
 
+@blueprint.post("/p/<slug>/runs/<int:number>/pause")
+@needs(Permission.RUN_CANCEL)
+def pause(slug: str, number: int) -> Response:
+    """Pause a run."""
+    return _changed(slug, number, pause_run)
+
+
+@blueprint.post("/p/<slug>/runs/<int:number>/resume")
+@needs(Permission.RUN_CANCEL)
+def resume(slug: str, number: int) -> Response:
+    """Let a paused run go on."""
+    return _changed(slug, number, resume_run)
+
+
 @blueprint.get("/p/<slug>/quick-check")
 @needs(Permission.RUN_EXECUTE)
 def quick_check(slug: str) -> Response:
@@ -142,6 +159,17 @@ def start_check(slug: str) -> Response:
     except AppError as error:
         return _quick_check_page(project, form, error)
     return _to_run(slug, run_id)
+
+
+def _changed(slug: str, number: int, change: Callable[[Scope, UUID], None]) -> Response:
+    """Back to the run, which shows what was changed; what was refused is said."""
+    scope = current_scope()
+    project = project_by_slug(scope, slug)
+    try:
+        change(scope, view_run_by_number(scope, project.id, number).id)
+    except Conflict as error:
+        say(error.detail, kind="failed")
+    return go_to(url_for("runs.show", slug=slug, number=number))
 
 
 def _run_page(slug: str, number: int) -> tuple[ProjectView, RunPage]:

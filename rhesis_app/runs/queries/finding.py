@@ -25,6 +25,8 @@ def origin_of(run: RunView) -> str:
     if run.parent is None:
         return ""
     of = f"{run.origin} #{run.parent.number}: "
+    if run.kind == "retry":
+        return f"{of}what ended in an error there, asked again by the same metrics. Each answer takes its error's place in #{run.parent.number}."
     said = of + ("its answers, judged again without a call." if run.kind == "rescore" else _asked_again(run))
     if run.chosen_by is None:
         return said

@@ -6,7 +6,7 @@ from datetime import timedelta
 from math import ceil
 from typing import Any
 
-from sqlalchemy import Text, case, cast, func, or_, select
+from sqlalchemy import Text, case, cast, extract, func, or_, select
 
 from rhesis_app.endpoints.models import EndpointThrottle, Model, ModelThrottle
 from rhesis_app.endpoints.queries.throttles import LOWERED_AFTER, open_s, paused_s, seconds_until
@@ -36,7 +36,7 @@ class Progress:
 
     And what the endpoint's throttle says: the pause it asked for, how long the breaker stays open (0 when one call is let
     through), and the limit of `most` that it was lowered to. `others_work` is asked where nothing of this run is under way;
-    `is_resuming` that a pause has just ended.
+    `is_resuming` that the endpoint's pause has just ended. `halted_s` is for how long a person has paused the run.
     """
 
     in_flight: int = 0
@@ -52,6 +52,7 @@ class Progress:
     others_work: bool = False
     is_resuming: bool = False
     model: HeldUpModel | None = None
+    halted_s: float | None = None
 
     @property
     def is_held_up(self) -> bool:
@@ -86,6 +87,7 @@ def open_work() -> Any:
         "lowered_for": _of_throttle(held.lowered_for),
         "is_resuming": func.coalesce(_of_throttle(_resumes()), False),
         "model": _held_up_model(),
+        "halted_s": extract("epoch", now - TestRun.paused_at),
         "others_work": case((in_flight == 0, func.others_work(TestRun.id)), else_=False),
     }
     return (
@@ -102,11 +104,28 @@ def standing_still(run: RunView, progress: Progress) -> str:
         return ""
     if run.cancel_requested_at is not None:
         return f"Cancelling: nothing new is asked, {_answers(progress.in_flight)} still on the way and kept."
+    if run.paused_at is not None:
+        return _paused(run, progress)
     return (
         _endpoint_says(progress)
         or _model_says(progress.model)
         or ("" if progress.in_flight else _nothing_moves(progress))
     )
+
+
+def _paused(run: RunView, progress: Progress) -> str:
+    by = f" by {run.paused_by}" if run.paused_by else ""
+    left = max(0, run.totals.pending - progress.in_flight)
+    said = f"Paused{by}, {_ago(progress.halted_s or 0)}: {'1 test is' if left == 1 else f'{left:,} tests are'} left."
+    return f"{said} {_answers(progress.in_flight)} still on the way and kept." if progress.in_flight else said
+
+
+def _ago(seconds: float) -> str:
+    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds >= length:
+            count = int(seconds // length)
+            return f"{count} {unit}{'' if count == 1 else 's'} ago"
+    return "a moment ago"
 
 
 def retries_used(run: RunView, retries: int) -> str:
@@ -165,7 +184,7 @@ def _nothing_moves(progress: Progress) -> str:
 def time_left_ms(run: RunView) -> float | None:
     """How long the rest takes at the pace so far; None while that would be a guess."""
     done = run.totals.answered
-    if run.is_finished or run.duration_ms is None or done < _ENOUGH or not run.totals.pending:
+    if run.is_finished or run.paused_at or run.duration_ms is None or done < _ENOUGH or not run.totals.pending:
         return None
     return run.duration_ms / done * run.totals.pending
 

@@ -18,6 +18,14 @@ from rhesis_app.kernel.registry import Registry
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.models import EffectiveResult, TestRun
 from rhesis_app.runs.queries.json_rows import SHOWN, evaluations_of_result, json_object
+from rhesis_app.runs.queries.replacements import (
+    ReplacedError,
+    StandsIn,
+    replaced_error,
+    replaced_view,
+    stands_in,
+    stands_in_view,
+)
 from rhesis_app.runs.queries.results import ResultFilter, key_of, matching_results, order_of
 from rhesis_app.runs.queries.reviews import ReviewView, review_view, reviews_of_result
 from rhesis_app.runs.queries.wording import ScoreScale, scale_of, words_of
@@ -99,7 +107,8 @@ class ResultView:
     `answer_of` is the number of the run that got this answer, where this one only scored it.
     `trials` are all of the test's with a result, this one among them; none where each test was asked once.
     `cost` (US dollars) is known of a model with prices that was asked itself; `prompt_source` says which version of a prompt
-    the text came from.
+    the text came from. `replaced` is the error that stood here before a retry; `stands_in` says where a retry's answer counts,
+    and there alone it is reviewed.
     """
 
     id: UUID
@@ -135,6 +144,8 @@ class ResultView:
     tokens_out: int | None
     cost: str | None
     prompt_source: FrozenOrigin | None
+    replaced: ReplacedError | None
+    stands_in: StandsIn | None
     created_at: datetime
     evaluations: tuple[EvaluationView, ...]
     reviews: tuple[ReviewView, ...]
@@ -162,13 +173,17 @@ def view_result(scope: Scope, registry: Registry, result_id: UUID) -> ResultView
     scope.require(Permission.RUN_READ, project=row.project_id)
     found: dict[str, Any] = row._asdict()
     found |= {name: tuple(found[name]) for name in ("messages", "reference_context", "context", "tool_calls")}
+    stands = stands_in_view(found.pop("stands_in"))
+    may_review = row.outcome != "error" and stands is None
     return ResultView(
         evaluations=tuple(_evaluation(registry, one) for one in found.pop("evaluations")),
         reviews=tuple(review_view(one) for one in found.pop("reviews")),
         trials=tuple(_trial(one) for one in found.pop("trials")),
         cost=cost_of_chat(found.pop("chat"), row.tokens_in, row.tokens_out),
         prompt_source=_origin(found),
-        can_review=row.outcome != "error" and scope.may(Permission.REVIEW_WRITE, project=row.project_id),
+        replaced=replaced_view(found.pop("replaced")),
+        stands_in=stands,
+        can_review=may_review and scope.may(Permission.REVIEW_WRITE, project=row.project_id),
         **found,
     )
 
@@ -182,16 +197,13 @@ def _one(scope: Scope, result_id: UUID) -> Select[Any]:
             *(TestSet.name.label("test_set"), Requirement.name.label("requirement")),
             *(version.prompt, version.expected, version.messages, version.context.label("reference_context")),
             *(version.facts.label("metadata"), version.prompt_version_id, version.prompt_values),
-            *(
-                Prompt.id.label("prompt_id"),
-                Prompt.name.label("prompt_name"),
-                PromptVersion.number.label("prompt_number"),
-            ),
+            *(Prompt.id.label("prompt_id"), Prompt.name.label("prompt_name")),
+            PromptVersion.number.label("prompt_number"),
             TestRun.endpoint_snapshot["chat"].label("chat"),
             *(getattr(EffectiveResult, name) for name in _KEPT),
             evaluations_of_result(SHOWN).label("evaluations"),
             reviews_of_result().label("reviews"),
-            _trials_of_test().label("trials"),
+            *(_trials_of_test().label("trials"), replaced_error().label("replaced"), stands_in().label("stands_in")),
         )
         .join(
             EffectiveResult,

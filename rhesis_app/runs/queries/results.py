@@ -42,7 +42,7 @@ class EvaluationRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultRow:
-    """One result in a list; `position` counts from 1 within the test set.
+    """One result in a list; `position` counts from 1 within the test set. `retry_run_id` is the retry that replaced an error by it.
 
     `outcome` is the effective one, with what people said of the result; `automated_outcome` is what the metrics found.
     """
@@ -64,6 +64,7 @@ class ResultRow:
     latency_ms: float | None
     attempts: int
     evaluations: tuple[EvaluationRow, ...]
+    retry_run_id: UUID | None
     created_at: datetime
 
     @property
@@ -151,7 +152,7 @@ def order_of(chosen: ResultFilter) -> list[By]:
 
 _LISTED = (
     *("id", "test_id", "position", "trial", "requirement_id", "outcome", "automated_outcome", "is_reviewed"),
-    *("error_code", "error_detail", "latency_ms", "attempts", "created_at"),
+    *("error_code", "error_detail", "latency_ms", "attempts", "retry_run_id", "created_at"),
 )
 
 

@@ -24,6 +24,7 @@ from rhesis_app.runs.queries.finding import finding_of, left_out_of, origin_of, 
 from rhesis_app.runs.queries.progress import Progress, open_work, retries_used, standing_still, time_left_ms
 from rhesis_app.runs.queries.runs import one_run
 from rhesis_app.runs.queries.views import Counts, RunView, run_view
+from rhesis_app.runs.rules import FINAL, RunKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +76,17 @@ class RunPage:
         return steadiness_of(self.run)
 
     @property
+    def retrying(self) -> ChildRun | None:
+        """The retry of its errors that is going on."""
+        return next((one for one in self.children if one.kind == "retry" and one.status not in FINAL), None)
+
+    @property
+    def can_retry(self) -> bool:
+        """Whether there are errors to ask again here, and nobody does already."""
+        asks = self.run.can_execute and self.run.is_finished and self.run.kind not in (RunKind.RESCORE, RunKind.RETRY)
+        return asks and self.run.totals.error > 0 and self.retrying is None
+
+    @property
     def again(self) -> list[tuple[str, str]]:
         """The fields of the form that starts a run like this one; metrics are among them when they were chosen for it."""
         chosen = self.run.metrics if self.frozen.config.get("metrics_from") == "given" else ()
@@ -89,7 +101,8 @@ class RunPage:
         """A short hash of what the page shows and a poll may find changed."""
         run = self.run
         said = (self.waits_for, self.retries_used)
-        state = (astuple(run.totals), run.status, run.cancel_requested_at, self.progress.in_flight, *said)
+        asked = (run.cancel_requested_at, run.paused_at)
+        state = (astuple(run.totals), run.status, *asked, self.progress.in_flight, *said)
         return hashlib.sha256(repr(state).encode()).hexdigest()[:16]
 
 

@@ -25,6 +25,7 @@ from rhesis_app.tenancy.models import User
 _PARENT = aliased(TestRun, name="parent")
 ALIKE = tuple(getattr(EffectiveTest, name) for name in ("passed", "failed", "error", "unscored", "outcome"))
 """What tests whose trials came to the same have in common."""
+_PAUSED_BY = aliased(User, name="paused_by_user")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,8 +160,9 @@ def select_runs(scope: Scope, *extra: Any) -> Select[Any]:
         scope.select(
             *(TestRun.id, TestRun.project_id, TestRun.number, TestRun.kind, TestRun.status, TestRun.outcome),
             *(TestRun.planned, TestRun.totals, TestRun.test_set_id, TestRun.endpoint_id, TestRun.created_at),
-            *(TestRun.started_at, TestRun.finished_at, TestRun.cancel_requested_at),
+            *(TestRun.started_at, TestRun.finished_at, TestRun.cancel_requested_at, TestRun.paused_at),
             *(TestRun.trials, TestRun.test_count, TestRun.reduced, TestRun.config["reducer"].label("reducer")),
+            _PAUSED_BY.name.label("paused_by_name"),
             *(
                 TestRun.parent_run_id,
                 TestRun.chosen_by,
@@ -184,6 +186,7 @@ def select_runs(scope: Scope, *extra: Any) -> Select[Any]:
             and_(TestSetVersion.organization_id == organization, TestSetVersion.id == TestRun.test_set_version_id),
         )
         .outerjoin(User, User.id == TestRun.started_by)
+        .outerjoin(_PAUSED_BY, _PAUSED_BY.id == TestRun.paused_by)
         .outerjoin(_PARENT, and_(_PARENT.organization_id == organization, _PARENT.id == TestRun.parent_run_id))
         .outerjoin(Schedule, and_(Schedule.organization_id == organization, Schedule.id == TestRun.schedule_id))
     )

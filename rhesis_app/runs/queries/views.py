@@ -112,7 +112,8 @@ class RunView:
     """A run. `outcome` is none until something is decided; `duration_ms` runs until now while the run does.
 
     `kind` says how it came to be: `run`, `rerun` (its `parent`'s tests, asked again) or `rescore` (its parent's answers,
-    judged again without a call). `chosen_by` is set where an outcome in run number `chosen_from` chose its tests.
+    judged again without a call) or `retry` (its parent's errors, asked again: an answer takes the place of its error there).
+    `chosen_by` is set where an outcome in run number `chosen_from` chose its tests. `paused_by` is a person's name.
     `started_by` is a person's name or, where nobody did, “schedule” and the name of the one that did.
 
     `trials` is how often each test is asked, unless the test says otherwise. `totals` count results; `test_totals`, the
@@ -145,7 +146,11 @@ class RunView:
     finished_at: datetime | None
     duration_ms: float | None
     cancel_requested_at: datetime | None
+    paused_at: datetime | None
+    paused_by: str | None
     can_cancel: bool
+    can_pause: bool
+    can_resume: bool
     can_execute: bool
 
     @property
@@ -157,6 +162,11 @@ class RunView:
     def is_repeated(self) -> bool:
         """Whether tests have several trials, so that numbers count tests and not results."""
         return self.reducer is not None
+
+    @property
+    def shown_status(self) -> str:
+        """The status in a word of its own while it is paused."""
+        return self.status if self.paused_at is None else "paused"
 
     @property
     def is_counted(self) -> bool:
@@ -198,6 +208,7 @@ def run_view(scope: Scope, row: Any, counts: Counts) -> RunView:
     reduced = _reduced(row, counts)
     by_test = reduced.tests if reduced else totals
     may_cancel = scope.may(Permission.RUN_CANCEL, project=row.project_id)
+    may_stop = may_cancel and not is_final and row.cancel_requested_at is None
     return RunView(
         id=row.id,
         project_id=row.project_id,
@@ -224,7 +235,11 @@ def run_view(scope: Scope, row: Any, counts: Counts) -> RunView:
         finished_at=row.finished_at,
         duration_ms=row.duration_ms,
         cancel_requested_at=row.cancel_requested_at,
-        can_cancel=may_cancel and not is_final and row.cancel_requested_at is None,
+        paused_at=row.paused_at,
+        paused_by=row.paused_by_name,
+        can_cancel=may_stop,
+        can_pause=may_stop and row.paused_at is None,
+        can_resume=may_stop and row.paused_at is not None,
         can_execute=scope.may(Permission.RUN_EXECUTE, project=row.project_id),
     )
 

@@ -44,7 +44,11 @@ def run(totals: Totals, *, is_finished: bool = False) -> RunView:
         finished_at=NOW if is_finished else None,
         duration_ms=10_000.0,
         cancel_requested_at=None,
+        paused_at=None,
+        paused_by=None,
         can_cancel=False,
+        can_pause=False,
+        can_resume=False,
         can_execute=False,
     )
 
@@ -93,6 +97,25 @@ def test_a_bar_that_stands_still_says_why(progress: Progress, said: str) -> None
 def test_a_cancelled_one_says_what_it_still_waits_for() -> None:
     cancelling = replace(GOING, cancel_requested_at=NOW)
     assert standing_still(cancelling, Progress(in_flight=1)).endswith("1 answer is still on the way and kept.")
+
+
+@pytest.mark.parametrize(
+    ("progress", "said"),
+    [
+        (Progress(due=15, halted_s=200.0), "Paused by Alice, 3 minutes ago: 15 tests are left."),
+        (
+            Progress(due=14, in_flight=1, halted_s=3.0),
+            "Paused by Alice, a moment ago: 14 tests are left. 1 answer is still on the way and kept.",
+        ),
+        (Progress(due=15, halted_s=3_600.0, paused_s=9.0), "Paused by Alice, 1 hour ago: 15 tests are left."),
+        (Progress(due=15, halted_s=200_000.0), "Paused by Alice, 2 days ago: 15 tests are left."),
+    ],
+)
+def test_a_paused_one_says_by_whom_since_when_and_what_is_left(progress: Progress, said: str) -> None:
+    paused = replace(GOING, paused_at=NOW, paused_by="Alice")
+    assert standing_still(paused, progress) == said
+    assert time_left_ms(paused) is None
+    assert paused.shown_status == "paused"
 
 
 def test_an_ended_run_waits_for_nothing() -> None:
