@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
 
@@ -39,6 +40,7 @@ class RunForm:
     test_set: str = ""
     endpoint: str = ""
     metric_ids: tuple[str, ...] = ()
+    cost_cap: str = ""
     key: str = ""
 
 
@@ -71,6 +73,7 @@ def run_form(sent: MultiDict[str, str]) -> RunForm:
         test_set=sent.get("test_set", ""),
         endpoint=sent.get("endpoint", ""),
         metric_ids=tuple(sent.getlist("metric_ids")),
+        cost_cap=sent.get("cost_cap", "").strip(),
         key=sent.get("key", "")[:64] or str(new_id()),
     )
 
@@ -88,7 +91,12 @@ def quick_check_form(sent: MultiDict[str, str]) -> QuickCheckForm:
 def new_run(form: RunForm) -> NewRun:
     """The form as a run to start; Invalid at what was not chosen."""
     test_set_id, endpoint_id = _chosen_parts(form.test_set, form.endpoint)
-    new = NewRun(test_set_id=test_set_id, endpoint_id=endpoint_id, metric_ids=tuple(_ids_in(form.metric_ids)))
+    new = NewRun(
+        test_set_id=test_set_id,
+        endpoint_id=endpoint_id,
+        metric_ids=tuple(_ids_in(form.metric_ids)),
+        cost_cap=_cap(form.cost_cap),
+    )
     return replace(new, idempotency_key=_key(form.key, new.body))
 
 
@@ -235,6 +243,18 @@ def _chosen_parts(test_set: str, endpoint: str) -> tuple[UUID, UUID]:
     if endpoint_id is None:
         raise Invalid.field("endpoint", "Choose an endpoint.")
     return test_set_id, endpoint_id
+
+
+def _cap(text: str) -> Decimal | None:
+    if not text:
+        return None
+    try:
+        cap = Decimal(text.removeprefix("$"))
+    except InvalidOperation:
+        cap = Decimal("NaN")
+    if not cap.is_finite():
+        raise Invalid.field("cost_cap", "Enter US dollars such as 5.00, or leave it empty for no cap.")
+    return cap
 
 
 def _key(key: str, *content: str) -> str:

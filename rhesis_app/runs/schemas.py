@@ -13,12 +13,18 @@ from rhesis_app.runs.rules.schedules import MAX_CRON
 from rhesis_app.web.openapi import Input, ListArguments
 from rhesis_app.web.waiting import MAX_WAIT_S
 
+_CAP = {
+    "description": "US dollars above 0, best as a text such as 5.00: the run stops when its known cost has reached them",
+    "type": ["string", "number", "null"],
+}
+
 
 class NewRunArguments(Input):
     """A run to start; without `metric_ids` the test set's metrics judge, else those of its tests' requirements."""
 
     endpoint_id = fields.UUID(required=True)
     metric_ids = fields.List(fields.UUID(), load_default=list, validate=validate.Length(max=50))
+    cost_cap = fields.Decimal(load_default=None, allow_none=True, metadata=_CAP)
 
 
 class PreflightArguments(Input):

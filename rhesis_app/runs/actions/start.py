@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import Interval, func, literal, select, text, update
@@ -21,12 +22,14 @@ from rhesis_app.authoring.models import (
 from rhesis_app.endpoints.actions.exchange import snapshot_of
 from rhesis_app.endpoints.actions.judging import judge_facts
 from rhesis_app.endpoints.models import Endpoint
+from rhesis_app.endpoints.rules.models import money
 from rhesis_app.kernel.errors import Conflict, Invalid
 from rhesis_app.kernel.ids import new_id
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.registry import Registry
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.projects.models import Project
+from rhesis_app.runs.actions.cost_caps import check_cost_cap
 from rhesis_app.runs.models import RunMetric, TestRun
 from rhesis_app.runs.rules import DEADLINE, MAX_ATTEMPTS, slots
 
@@ -50,18 +53,24 @@ SELECT max(patience) FROM (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRun:
-    """A run to start. Empty `metric_ids` means the test set's metrics, else those of each test's requirement."""
+    """A run to start. Empty `metric_ids` means the test set's metrics, else those of each test's requirement.
+
+    `cost_cap` (US dollars) stops it when what is known of its cost has reached that much.
+    """
 
     test_set_id: UUID
     endpoint_id: UUID
     metric_ids: tuple[UUID, ...] = ()
     idempotency_key: str | None = None
     schedule_id: UUID | None = None
+    cost_cap: Decimal | None = None
 
     @property
     def body(self) -> str:
         """A digest of what is asked for, to tell a repeated request from another one under the same key."""
         parts = [str(self.test_set_id), str(self.endpoint_id), *sorted(map(str, self.metric_ids))]
+        if self.cost_cap is not None:
+            parts.append(f"cost_cap {money(self.cost_cap)}")
         return hashlib.sha256("|".join(parts).encode()).hexdigest()
 
 
@@ -76,7 +85,7 @@ class ChosenMetric:
 def start_run(scope: Scope, registry: Registry, new: NewRun) -> UUID:
     """Accept a run and ring for its slices; the same idempotency key gives the same run.
 
-    Raises Invalid (an empty set, no metric), NotFound, Conflict (the key was used for another request).
+    Raises Invalid (an empty set, no metric, a cap on a cost that cannot be known), NotFound, Conflict (the key was used for another request).
     """
     test_set = scope.get(TestSet, new.test_set_id)
     scope.require(Permission.RUN_EXECUTE, project=test_set.project_id)
@@ -104,6 +113,8 @@ def _accept(scope: Scope, registry: Registry, new: NewRun, test_set: TestSet) ->
         frozen = freeze_test_set(scope, test_set.id)
         chosen = _choose_metrics(scope, new, test_set, frozen)
         versions = freeze_metrics(scope, registry, list(dict.fromkeys(item.metric_id for item in chosen)))
+        snapshot, judges = snapshot_of(endpoint), judge_facts(scope, versions.values())
+        check_cost_cap(new.cost_cap, snapshot, judges.values())
         row = TestRun(
             id=run_id,
             project_id=test_set.project_id,
@@ -111,13 +122,14 @@ def _accept(scope: Scope, registry: Registry, new: NewRun, test_set: TestSet) ->
             test_set_id=test_set.id,
             test_set_version_id=frozen.id,
             endpoint_id=endpoint.id,
-            endpoint_snapshot=snapshot_of(endpoint).to_json(),
+            endpoint_snapshot=snapshot.to_json(),
             config={
                 "max_attempts": MAX_ATTEMPTS,
                 "metrics_from": _source(new, chosen),
-                "judges": judge_facts(scope, versions.values()),
+                "judges": judges,
             },
             planned=frozen.test_count,
+            cost_cap=new.cost_cap,
             idempotency_key=new.idempotency_key,
             idempotency_body=new.body if new.idempotency_key else None,
             started_by=scope.actor.user_id,

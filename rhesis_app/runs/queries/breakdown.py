@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +11,7 @@ from rhesis_app.authoring.models import MetricVersion, Requirement
 from rhesis_app.endpoints.rules.models import money
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.models import EffectiveEvaluation, EffectiveResult, RunMetric, TestRun
+from rhesis_app.runs.queries.costs import count_spent
 from rhesis_app.runs.queries.runs import one_run
 from rhesis_app.runs.queries.views import PassRate, rate_from
 
@@ -80,8 +80,12 @@ def parts_of(scope: Scope, run_id: UUID, frozen: Mapping[str, Any] | None) -> Br
 
 
 def count_parts(scope: Scope, run_id: UUID) -> dict[str, Any]:
-    """The run's results by requirement and by metric, people's reviews included, as JSON that a run keeps."""
-    return {"requirements": _count_requirements(scope, run_id), "metrics": _count_metrics(scope, run_id)}
+    """The run's results by requirement and by metric, people's reviews included, and its cost, as JSON that a run keeps."""
+    return {
+        "requirements": _count_requirements(scope, run_id),
+        "metrics": _count_metrics(scope, run_id),
+        "spent": count_spent(scope, run_id),
+    }
 
 
 def totals_in(parts: Mapping[str, Any]) -> dict[str, int]:
@@ -103,17 +107,6 @@ def outcomes_of(rates: Iterable[RequirementRate]) -> dict[str, int]:
         totals["error"] += one.error
         totals["unscored"] += one.unscored
     return totals
-
-
-def judging_cost(metrics: Iterable[MetricRate]) -> str:
-    """What the judges of a run came to, in words; empty when nothing is known of any."""
-    asked = [one for one in metrics if one.tokens_in is not None or one.tokens_out is not None or one.cost is not None]
-    if not asked:
-        return ""
-    tokens = sum((one.tokens_in or 0) + (one.tokens_out or 0) for one in asked)
-    costs = [Decimal(one.cost) for one in asked if one.cost is not None]
-    said = f"judging took {tokens:,} tokens"
-    return f"{said}, ${money(sum(costs[1:], start=costs[0]))}" if costs else said
 
 
 def _count_requirements(scope: Scope, run_id: UUID) -> list[dict[str, Any]]:

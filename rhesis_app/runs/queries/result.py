@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Select, and_, literal, select, union_all
 
 from rhesis_app.authoring.models import Prompt, PromptVersion, Requirement, TestSet, TestVersion
-from rhesis_app.endpoints.rules.chats import cost_of_chat
+from rhesis_app.endpoints.rules.models import money
 from rhesis_app.kernel.errors import NotFound
 from rhesis_app.kernel.paging import PageRequest, keyset
 from rhesis_app.kernel.permissions import Permission
@@ -86,7 +86,7 @@ class ResultView:
     """A result: what was asked, sent and answered. `context` is what the app retrieved, `reference_context` the test's.
 
     `answer_of` is the number of the run that got this answer, where this one only scored it.
-    `cost` (US dollars) is known of a model with prices that was asked itself; `prompt_source` says which version of a prompt
+    `cost` (US dollars) is null where it is not known, and where another run paid for the answer; `prompt_source` says which version of a prompt
     the text came from.
     """
 
@@ -152,7 +152,7 @@ def view_result(scope: Scope, registry: Registry, result_id: UUID) -> ResultView
     return ResultView(
         evaluations=tuple(_evaluation(registry, one) for one in found.pop("evaluations")),
         reviews=tuple(review_view(one) for one in found.pop("reviews")),
-        cost=cost_of_chat(found.pop("chat"), row.tokens_in, row.tokens_out),
+        cost=money(found.pop("cost")),
         prompt_source=_origin(found),
         can_review=row.outcome != "error" and scope.may(Permission.REVIEW_WRITE, project=row.project_id),
         **found,
@@ -174,7 +174,6 @@ def _one(scope: Scope, result_id: UUID) -> Select[Any]:
                 Prompt.name.label("prompt_name"),
                 PromptVersion.number.label("prompt_number"),
             ),
-            TestRun.endpoint_snapshot["chat"].label("chat"),
             *(getattr(EffectiveResult, name) for name in _KEPT),
             evaluations_of_result(SHOWN).label("evaluations"),
             reviews_of_result().label("reviews"),
@@ -222,7 +221,18 @@ def _origin(found: dict[str, Any]) -> FrozenOrigin | None:
 _KEPT = (
     *("id", "test_id", "position", "trial", "requirement_id", "outcome", "error_code", "error_detail", "attempts"),
     *("automated_outcome", "is_reviewed"),
-    *("request", "response", "output", "context", "tool_calls", "latency_ms", "tokens_in", "tokens_out", "created_at"),
+    *(
+        "request",
+        "response",
+        "output",
+        "context",
+        "tool_calls",
+        "latency_ms",
+        "tokens_in",
+        "tokens_out",
+        "cost",
+        "created_at",
+    ),
 )
 
 

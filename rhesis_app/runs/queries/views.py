@@ -8,9 +8,10 @@ from uuid import UUID
 
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.scope import Scope
+from rhesis_app.runs.queries.costs import run_cost
 from rhesis_app.runs.rules import COUNTED, rate_of, totals_of
 from rhesis_app.scoring.stats import pass_rate
-from rhesis_app.sdk import Rate, Totals
+from rhesis_app.sdk import Rate, RunCost, Totals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +86,7 @@ class RunView:
 
     `kind` says how it came to be: `run`, `rerun` (its `parent`'s tests, asked again) or `rescore` (its parent's answers,
     judged again without a call). `chosen_by` is set where an outcome in run number `chosen_from` chose its tests.
+    `cost` is null in lists while the run goes on.
     `started_by` is a person's name or, where nobody did, “schedule” and the name of the one that did.
     """
 
@@ -111,6 +113,7 @@ class RunView:
     cancel_requested_at: datetime | None
     can_cancel: bool
     can_execute: bool
+    cost: RunCost | None = None
 
     @property
     def is_finished(self) -> bool:
@@ -179,6 +182,7 @@ def run_view(scope: Scope, row: Any, counts: Mapping[str, int]) -> RunView:
         cancel_requested_at=row.cancel_requested_at,
         can_cancel=may_cancel and not is_final and row.cancel_requested_at is None,
         can_execute=scope.may(Permission.RUN_EXECUTE, project=row.project_id),
+        cost=run_cost(row, totals),
     )
 
 
