@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -45,6 +46,9 @@ class Given:
     score: float | None = 1.0
     reason: str = ""
     latency_ms: float | None = 120.0
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    cost: Decimal | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
 
 
@@ -357,8 +361,9 @@ def _result(key: dict[str, Any], one: Given, version: dict[str, Any]) -> dict[st
         "context": [],
         "tool_calls": [],
         "latency_ms": None if failed else one.latency_ms,
-        "tokens_in": None,
-        "tokens_out": None,
+        "tokens_in": None if failed else one.tokens_in,
+        "tokens_out": None if failed else one.tokens_out,
+        "cost": None if failed else one.cost,
     }
 
 
