@@ -83,6 +83,7 @@ class RunPlan:
     parent_run_id: UUID | None = None
     chosen_by: str | None = None
     config: dict[str, Any] = field(default_factory=dict)
+    cost_cap: Decimal | None = None
 
 
 def make_run(scope: Scope, plan: RunPlan, results: Sequence[Given]) -> MadeRun:
@@ -132,6 +133,7 @@ def _make_run(scope: Scope, plan: RunPlan, results: Sequence[Given]) -> MadeRun:
         chosen_by=plan.chosen_by,
         config={"max_attempts": 3, "metrics_from": "test_set"} | plan.config,
         planned=len(results),
+        cost_cap=plan.cost_cap,
         status=str(final_status(totals)) if plan.is_finished else "running",
         outcome=str(run_outcome(passed=totals.passed, failed=totals.failed)) if plan.is_finished else "none",
         totals=asdict(totals) if plan.is_finished else None,

@@ -24,7 +24,7 @@ LABELS: Final = {
     "tool_calls": "Tool calls",
     "tokens_in": "Tokens in",
     "tokens_out": "Tokens out",
-    "cost": "Cost in $",
+    "cost": "Cost",
     "session": "Session",
 }
 assert set(LABELS) == set(KEYS)

@@ -66,4 +66,6 @@ def dollars(amount: Decimal | str | None) -> str:
     if not exact:
         return "$0"
     grain = min(_CENT, Decimal(1).scaleb(exact.adjusted() - 1)) if exact < 1 else _CENT
-    return f"${exact.quantize(grain):,f}"
+    rounded = exact.quantize(grain)
+    cents = rounded.quantize(_CENT)
+    return f"${cents if cents == rounded else rounded.normalize():,f}"

@@ -25,6 +25,7 @@ from rhesis_app.kernel.ports import Prices
 LONGEST_KEPT: Final = 300_000
 """A longer call is shown once and not carried along in the form."""
 _SHOWN: Final = 300
+_COST_NOT_KNOWN: Final = "cost not known: map both token counts and enter prices, or map a cost"
 _LAST_POSITION: Final = re.compile(r"\[\d+\](?!.*\[\d+\])")
 _POSITION: Final = re.compile(r"\[\d+\]")
 
@@ -118,15 +119,12 @@ def spent_words(mapping: Mapping[str, str], seen: SeenCall, prices: Prices) -> s
     found = _read(mapping, seen)
     if found is None or not (mapping.keys() & {"tokens_in", "tokens_out", "cost"} or prices != Prices()):
         return ""
-    counts = (("in", found.tokens_in), ("out", found.tokens_out))
-    tokens = ", ".join(f"{count:,} {way}" for way, count in counts if count is not None)
+    tokens = [f"{found.tokens_in:,} tokens in"] if found.tokens_in is not None else []
+    tokens += [f"{found.tokens_out:,} tokens out"] if found.tokens_out is not None else []
     cost = prices.cost_of(found.tokens_in, found.tokens_out) if found.cost is None else found.cost
-    said = (
-        f"cost {dollars(cost)}"
-        if cost is not None
-        else "cost not known: map both token counts and enter prices, or map a cost"
-    )
-    return f"{tokens} tokens, {said}" if tokens else said[:1].upper() + said[1:]
+    said = f"cost {dollars(cost)}" if cost is not None else _COST_NOT_KNOWN
+    whole = ", ".join([*tokens, said])
+    return whole[:1].upper() + whole[1:]
 
 
 def suggestion_for(seen: SeenCall) -> dict[str, str]:

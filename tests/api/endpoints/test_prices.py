@@ -40,7 +40,9 @@ def test_a_call_says_what_it_cost(alice: Person, body: dict[str, Any]) -> None:
     with ScriptedEndpoint(always(json_reply({"reply": "Hi", "in": 100, "out": 25, "usd": 0.3}))) as server:
 
         def cost(**changes: Any) -> Any:
-            mine = alice.api.post("/endpoints", {**body, "url": server.url, "name": f"Chat {len(str(changes))}", **changes}).json
+            mine = alice.api.post(
+                "/endpoints", {**body, "url": server.url, "name": f"Chat {len(str(changes))}", **changes}
+            ).json
             return alice.api.post(f"/endpoints/{mine['id']}/invoke", {"input": "?"}).json["cost"]
 
         assert cost(response_mapping=USAGE, prices=prices) == "0.0005"

@@ -69,6 +69,9 @@ def test_prices_come_back_as_they_were_frozen() -> None:
         ("1234.5", "$1,234.50"),
         ("0.00002125", "$0.000021"),
         ("0.1", "$0.10"),
+        ("0.02001", "$0.02"),
+        ("0.9999", "$1.00"),
+        ("0.0002", "$0.0002"),
     ],
 )
 def test_amounts_read_well(amount: str | None, words: str) -> None:
@@ -90,12 +93,12 @@ USAGE = {"output": "$.reply", "tokens_in": "$.in", "tokens_out": "$.out"}
 @pytest.mark.parametrize(
     ("mapping", "prices", "words"),
     [
-        (USAGE, PRICES, "100 in, 20 out tokens, cost $0.00045"),
-        (USAGE | {"cost": "$.usd"}, PRICES, "100 in, 20 out tokens, cost $0.25"),
+        (USAGE, PRICES, "100 tokens in, 20 tokens out, cost $0.00045"),
+        (USAGE | {"cost": "$.usd"}, PRICES, "100 tokens in, 20 tokens out, cost $0.25"),
         (
             USAGE,
             Prices(),
-            "100 in, 20 out tokens, cost not known: map both token counts and enter prices, or map a cost",
+            "100 tokens in, 20 tokens out, cost not known: map both token counts and enter prices, or map a cost",
         ),
         ({"output": "$.reply", "cost": "$.usd"}, Prices(), "Cost $0.25"),
         ({"output": "$.reply"}, Prices(), ""),
