@@ -15,7 +15,7 @@ from rhesis_app.web.waiting import MAX_WAIT_S
 
 _CAP = {
     "description": "US dollars above 0, best as a text such as 5.00: the run stops when its known cost has reached them",
-    "type": ["string", "number", "null"],
+    "type": ["string", "number"],
 }
 
 
