@@ -103,7 +103,9 @@ def new_run(form: RunForm) -> NewRun:
 def wanted_run(form: RunForm) -> WantedRun:
     """The form as a run to look at before it is started; Invalid at what was not chosen."""
     new = new_run(form)
-    return WantedRun(test_set_id=new.test_set_id, endpoint_id=new.endpoint_id, metric_ids=new.metric_ids)
+    return WantedRun(
+        test_set_id=new.test_set_id, endpoint_id=new.endpoint_id, metric_ids=new.metric_ids, cost_cap=new.cost_cap
+    )
 
 
 def schedule_form(sent: MultiDict[str, str]) -> ScheduleForm:

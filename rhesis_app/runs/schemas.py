@@ -34,6 +34,7 @@ class PreflightArguments(Input):
     endpoint_id = fields.UUID(required=True)
     metric_ids = fields.List(fields.UUID(), load_default=list, validate=validate.Length(max=50))
     trials = fields.Integer(load_default=1, validate=validate.Range(1, MAX_TRIALS))
+    cost_cap = fields.Decimal(load_default=None, allow_none=True, metadata=_CAP)
     call = fields.Boolean(load_default=True)
 
 

@@ -1,17 +1,20 @@
 """A cap on what a run may spend: refused where nothing would be known to spend, and how a run ends that has reached it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import text
 
-from rhesis_app.endpoints.actions.exchange import EndpointSnapshot, prices_of
-from rhesis_app.endpoints.rules.costs import read_prices
+from rhesis_app.endpoints.actions.exchange import EndpointSnapshot, prices_of, snapshot_of
+from rhesis_app.endpoints.actions.judging import choose_judges
 from rhesis_app.kernel.errors import Invalid
 from rhesis_app.kernel.ports import Prices
 from rhesis_app.kernel.scope import Scope
+from rhesis_app.runs.queries.checks import Check, Known, WantedRun
+from rhesis_app.runs.queries.costs import cap_words
+from rhesis_app.sdk import Need
 
 HIGHEST: Final = Decimal(1_000_000)
 _SMALLEST: Final = Decimal("0.000001")
@@ -22,17 +25,32 @@ _SET: Final = "Give the endpoint prices and map its token counts, or map a cost 
 _SET_OF_MODEL: Final = "Give the endpoint's model, or the model that judges, its prices."
 
 
-def check_cost_cap(cap: Decimal | None, snapshot: EndpointSnapshot, judges: Iterable[Mapping[str, Any]]) -> None:
+def check_cost_cap(cap: Decimal | None, snapshot: EndpointSnapshot, judges: Iterable[Prices]) -> None:
     """Raise Invalid at `cost_cap` for an amount that is none, and where neither answers nor judges have a known cost.
 
-    `judges` are what `judge_facts` says of the models that judge.
+    `judges` are the prices of the models that judge.
     """
     if cap is None:
         return
     if not cap.is_finite() or not 0 < cap <= HIGHEST or cap != cap.quantize(_SMALLEST):
         raise Invalid.field("cost_cap", "Enter US dollars above 0, such as 5.00, with at most six decimals.")
-    if not knows_cost(snapshot) and not any(_has_both(read_prices(facts["prices"])) for facts in judges):
+    if not knows_cost(snapshot) and not any(map(_has_both, judges)):
         raise Invalid.field("cost_cap", _CANNOT + (_SET if snapshot.chat is None else _SET_OF_MODEL))
+
+
+def check_of_cap(scope: Scope, known: Known, wanted: WantedRun) -> tuple[Check, ...]:
+    """What a start would say of the cap, before anything is started; nothing without one."""
+    if wanted.cost_cap is None:
+        return ()
+    asking = {one.id: one.model_id for one in known.found.metrics if Need.JUDGE in one.needs and not one.problem}
+    models = choose_judges(scope, asking, dict.fromkeys(asking, known.found.project_id)).values()
+    prices = [model.prices for model in models if model is not None and model.prices is not None]
+    try:
+        check_cost_cap(wanted.cost_cap, snapshot_of(known.endpoint), prices)
+    except Invalid as refused:
+        return (Check(check="cost_cap", status="failed", message=" ".join(refused.errors["cost_cap"])),)
+    sentence = f"The run stops when its known cost has reached {cap_words(str(wanted.cost_cap))}."
+    return (Check(check="cost_cap", status="passed", message=sentence),)
 
 
 def knows_cost(snapshot: EndpointSnapshot) -> bool:

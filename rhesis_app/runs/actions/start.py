@@ -22,6 +22,7 @@ from rhesis_app.authoring.models import (
 from rhesis_app.endpoints.actions.exchange import snapshot_of
 from rhesis_app.endpoints.actions.judging import judge_facts
 from rhesis_app.endpoints.models import Endpoint
+from rhesis_app.endpoints.rules.costs import read_prices
 from rhesis_app.endpoints.rules.models import money
 from rhesis_app.kernel.errors import Conflict, Invalid
 from rhesis_app.kernel.ids import new_id
@@ -114,7 +115,7 @@ def _accept(scope: Scope, registry: Registry, new: NewRun, test_set: TestSet) ->
         chosen = _choose_metrics(scope, new, test_set, frozen)
         versions = freeze_metrics(scope, registry, list(dict.fromkeys(item.metric_id for item in chosen)))
         snapshot, judges = snapshot_of(endpoint), judge_facts(scope, versions.values())
-        check_cost_cap(new.cost_cap, snapshot, judges.values())
+        check_cost_cap(new.cost_cap, snapshot, (read_prices(facts["prices"]) for facts in judges.values()))
         row = TestRun(
             id=run_id,
             project_id=test_set.project_id,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from math import ceil
 from typing import Any, Literal
 from uuid import UUID
@@ -31,13 +32,14 @@ class WantedRun:
     endpoint_id: UUID
     metric_ids: tuple[UUID, ...] = ()
     trials: int = 1
+    cost_cap: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
     """One thing looked at. `failed`: the run would be refused or tell nothing; `warning`: part of it would.
 
-    `check` is one of tests, metrics, evaluators, needs, models, endpoint, call.
+    `check` is one of tests, metrics, evaluators, needs, models, endpoint, with a cap cost_cap, and call.
     """
 
     check: str

@@ -84,3 +84,37 @@ def test_judging_is_told_by_earlier_judgements(alice: Person) -> None:
     assert abs(Decimal(after["cost"][0]) - total) <= Decimal("0.000001")
     assert after["cost"][0] == after["cost"][1]
     assert "it has no prices" in " ".join(after["notes"])
+
+
+def test_a_check_says_what_a_start_would_say_of_the_cap(alice: Person, project: ProjectView) -> None:
+    made = earlier_runs(alice, project, 100)
+    body = {"test_set_id": str(made.test_set_id), "endpoint_id": str(made.endpoint_id), "call": False}
+
+    def said(**more: Any) -> Any:
+        checks = alice.api.post("/preflights", {**body, **more}).json["checks"]
+        return [(one["status"], one["message"]) for one in checks if one["check"] == "cost_cap"]
+
+    assert said() == []
+    ((status, message),) = said(cost_cap="5")
+    assert (status, "cannot be known, so no cap can stop it" in message) == ("failed", True)
+    mapping = {"output": "$.r", "cost": "$.c"}
+    assert alice.api.patch(f"/endpoints/{made.endpoint_id}", {"response_mapping": mapping}).status_code == 200
+    assert said(cost_cap="5") == [("passed", "The run stops when its known cost has reached $5.00.")]
+    assert said(cost_cap="0")[0][0] == "failed"
+
+
+def test_a_priced_judge_is_enough_for_a_cap(alice: Person) -> None:
+    answers = ScriptedEndpoint(lambda _call: json_reply({"reply": "yes"}))
+    with offering_tiny(alice.host), answers as server, ScriptedModel() as model:
+        world = judged_world(alice, server.url, model.url)
+        wanted = {"test_set_id": str(world.test_set_id), "endpoint_id": str(world.endpoint_id), "call": False}
+        (judge,) = alice.api.get("/models").json
+
+        def status() -> str:
+            checks = alice.api.post("/preflights", {**wanted, "cost_cap": "5"}).json["checks"]
+            return next(str(one["status"]) for one in checks if one["check"] == "cost_cap")
+
+        assert status() == "failed"
+        prices = {"input_per_million": "2", "output_per_million": "4"}
+        assert alice.api.patch(f"/models/{judge['id']}", {"prices": prices}).status_code == 200
+        assert status() == "passed"
