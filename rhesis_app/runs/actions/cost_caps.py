@@ -48,7 +48,7 @@ def check_of_cap(scope: Scope, known: Known, wanted: WantedRun) -> tuple[Check, 
     try:
         check_cost_cap(wanted.cost_cap, snapshot_of(known.endpoint), prices)
     except Invalid as refused:
-        return (Check(check="cost_cap", status="failed", message=" ".join(refused.errors["cost_cap"])),)
+        return (Check(check="cost_cap", status="failed", message=f"Cost cap: {refused.errors['cost_cap'][0]}"),)
     sentence = f"The run stops when its known cost has reached {cap_words(str(wanted.cost_cap))}."
     return (Check(check="cost_cap", status="passed", message=sentence),)
 
