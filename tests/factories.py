@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -48,6 +49,9 @@ class Given:
     score: float | None = 1.0
     reason: str = ""
     latency_ms: float | None = 120.0
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    cost: Decimal | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
     more: tuple[str, ...] = ()
 
@@ -88,6 +92,7 @@ class RunPlan:
     parent_run_id: UUID | None = None
     chosen_by: str | None = None
     config: dict[str, Any] = field(default_factory=dict)
+    cost_cap: Decimal | None = None
 
 
 def make_run(scope: Scope, plan: RunPlan, results: Sequence[Given]) -> MadeRun:
@@ -140,6 +145,7 @@ def _make_run(scope: Scope, plan: RunPlan, results: Sequence[Given]) -> MadeRun:
         planned=len(trials),
         trials=len(trials) // len(results),
         test_count=len(results) if len(trials) > len(results) else None,
+        cost_cap=plan.cost_cap,
         status=str(final_status(totals)) if plan.is_finished else "running",
         outcome=str(run_outcome(passed=totals.passed, failed=totals.failed)) if plan.is_finished else "none",
         totals=asdict(totals) if plan.is_finished else None,
@@ -375,8 +381,9 @@ def _result(key: dict[str, Any], one: Given, version: dict[str, Any]) -> dict[st
         "context": [],
         "tool_calls": [],
         "latency_ms": None if failed else one.latency_ms,
-        "tokens_in": None,
-        "tokens_out": None,
+        "tokens_in": None if failed else one.tokens_in,
+        "tokens_out": None if failed else one.tokens_out,
+        "cost": None if failed else one.cost,
     }
 
 

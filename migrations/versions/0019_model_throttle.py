@@ -1,7 +1,7 @@
 """Calls of models: a throttle for each model, and the turns that processes hold of it.
 
 Revision ID: 0019
-Revises: 0016
+Revises: 0017
 """
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0019"
-down_revision = "0016"
+down_revision = "0017"
 
 MOMENT = postgresql.TIMESTAMP(timezone=True)
 

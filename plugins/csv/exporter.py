@@ -26,6 +26,7 @@ COLUMNS = (
     "tokens_out",
     "metadata",
     "judging_cost_usd",
+    "cost_usd",
 )
 # what a spreadsheet takes for a formula, in both widths, and what it drops before looking
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")
@@ -59,6 +60,7 @@ def _cells(row: ReportRow, metrics: tuple[MetricSnapshot, ...]) -> Iterator[Cell
     yield from (row.outcome, row.error_code, row.latency_ms, row.tokens_in, row.tokens_out)
     yield json.dumps(dict(row.metadata), ensure_ascii=False) if row.metadata else None
     yield _judging_cost(row)
+    yield row.cost
     found = {evaluation.metric: evaluation for evaluation in row.evaluations}
     for metric in metrics:
         evaluation = found.get(metric.name)

@@ -4,9 +4,10 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any, BinaryIO
 
-from rhesis_app.sdk import ExporterSpec, MetricSnapshot, ReportRow, RunReport, RunSummary
+from rhesis_app.sdk import ExporterSpec, MetricSnapshot, ReportRow, RunCost, RunReport, RunSummary
 
 Cell = str | int | float | None
 COLUMNS = {
@@ -23,6 +24,8 @@ COLUMNS = {
     "Tokens out": 10,
     "Metadata": 20,
     "Test": 38,
+    "Cost ($)": 12,
+    "Judging ($)": 12,
 }
 ROWS_A_SHEET = 1_000_000
 LONGEST = 32_767
@@ -85,9 +88,22 @@ def _facts(summary: RunSummary) -> Iterator[tuple[str, Cell]]:
     yield from (("Unscored", totals.unscored), ("Not run", totals.pending + totals.cancelled))
     for name, moment in (("Started (UTC)", summary.started_at), ("Finished (UTC)", summary.finished_at)):
         yield name, moment.strftime("%Y-%m-%d %H:%M:%S") if moment is not None else None
+    yield from _costs(summary.cost)
     yield from ((f"Gate: {gate.name}", f"{gate.decision}. {gate.reason}") for gate in summary.gates)
     yield from ((f"Requirement: {part.name}", part.rate.words) for part in summary.by_requirement)
     yield from ((f"Metric: {part.name}", part.rate.words) for part in summary.by_metric)
+
+
+def _costs(cost: RunCost) -> Iterator[tuple[str, Cell]]:
+    if cost.cap is not None:
+        yield "Cost cap ($)", cost.cap
+        yield "Not asked at the cap", cost.not_asked
+    for name, amount, unknown in (
+        ("Endpoint ($)", cost.endpoint, cost.unpriced),
+        ("Judging ($)", cost.judge, cost.unpriced_judgements),
+    ):
+        if amount is not None or unknown:
+            yield name, f"{amount or 'not known'}{f', {unknown:,} not known' if amount and unknown else ''}"
 
 
 def _new_sheet(sheet: Any, metrics: tuple[MetricSnapshot, ...], heads: Any) -> Any:
@@ -106,6 +122,8 @@ def _cells(row: ReportRow, metrics: tuple[MetricSnapshot, ...]) -> Iterator[Cell
     yield from (row.error_code, row.latency_ms, row.tokens_in, row.tokens_out)
     yield json.dumps(dict(row.metadata), ensure_ascii=False) if row.metadata else None
     yield row.test_id
+    yield float(row.cost) if row.cost is not None else None
+    yield _judging_cost(row)
     found = {evaluation.metric: evaluation for evaluation in row.evaluations}
     for metric in metrics:
         one = found.get(metric.name)
@@ -115,6 +133,12 @@ def _cells(row: ReportRow, metrics: tuple[MetricSnapshot, ...]) -> Iterator[Cell
             yield one.verdict if one.applicable else "does not apply"
             yield one.score if one.label is None else one.label
             yield one.reason
+
+
+def _judging_cost(row: ReportRow) -> Cell:
+    """What the judges of this result cost as far as it is known; a cell's number is a float anyway."""
+    costs = [Decimal(one.cost) for one in row.evaluations if one.cost is not None]
+    return float(sum(costs, start=Decimal(0))) if costs else None
 
 
 def _put(sheet: Any, line: int, column: int, cell: Cell, form: Any = None) -> None:

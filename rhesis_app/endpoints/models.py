@@ -16,7 +16,7 @@ class Endpoint(Identified, Stamped, Archivable, TenantOwned, Base):
     """A system under test, reached over HTTP. `secret` is sealed and sent only to `secret_origin`.
 
     One of kind `model` has a model and a prompt's version instead of an address: `request_template` is that version's text,
-    which never changes, and the model's own key is used.
+    which never changes, and the model's own key and prices are used. Prices are US dollars per million tokens.
     """
 
     __tablename__ = "endpoint"
@@ -33,6 +33,7 @@ class Endpoint(Identified, Stamped, Archivable, TenantOwned, Base):
         ),
         CheckConstraint("timeout_s BETWEEN {} AND {}".format(*TIMEOUT_S), name="timeout_s"),
         CheckConstraint("max_concurrency BETWEEN {} AND {}".format(*MAX_CONCURRENCY), name="max_concurrency"),
+        CheckConstraint("price_input >= 0 AND price_output >= 0", name="prices"),
         CheckConstraint("auth_kind IN ('none', 'bearer', 'basic', 'header')", name="auth_kind"),
         belongs_to("model_id", "model"),
         belongs_to("prompt_version_id", "prompt_version"),
@@ -57,6 +58,8 @@ class Endpoint(Identified, Stamped, Archivable, TenantOwned, Base):
     secret_origin: Mapped[str | None]
     timeout_s: Mapped[int] = mapped_column(default=60, server_default=text("60"))
     max_concurrency: Mapped[int] = mapped_column(default=16, server_default=text("16"))
+    price_input: Mapped[Decimal | None] = mapped_column(Numeric)
+    price_output: Mapped[Decimal | None] = mapped_column(Numeric)
     kind: Mapped[str] = mapped_column(default="http", server_default="http")
     model_id: Mapped[UUID | None]
     prompt_version_id: Mapped[UUID | None]

@@ -12,6 +12,7 @@ from sqlalchemy.orm import aliased
 
 from rhesis_app.authoring.models import Requirement, TestVersion
 from rhesis_app.authoring.queries.narrowing import in_projects, total_of
+from rhesis_app.endpoints.rules.models import money
 from rhesis_app.insights.queries.compared_tests import compare_with_tests
 from rhesis_app.insights.queries.comparison import runs_to_compare
 from rhesis_app.insights.queries.gates import decisions_of
@@ -228,6 +229,7 @@ def _batch(scope: Scope, run_id: UUID) -> Any:
                 EffectiveResult.latency_ms,
                 EffectiveResult.tokens_in,
                 EffectiveResult.tokens_out,
+                EffectiveResult.cost,
             ),
             *(version.prompt, version.expected, version.facts, Requirement.name.label("requirement")),
             evaluations_of_result(REPORTED).label("evaluations"),
@@ -267,6 +269,7 @@ def _row(found: Any) -> ReportRow:
         latency_ms=found.latency_ms,
         tokens_in=found.tokens_in,
         tokens_out=found.tokens_out,
+        cost=money(found.cost),
         metadata=found.facts,
         evaluations=tuple(_evaluation(one) for one in found.evaluations),
     )

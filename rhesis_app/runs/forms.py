@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
 
@@ -48,6 +49,7 @@ class RunForm:
     trials: str = "1"
     reducer: str = str(ReducerName.MAJORITY)
     k: str = ""
+    cost_cap: str = ""
     key: str = ""
 
     @property
@@ -88,6 +90,7 @@ def run_form(sent: MultiDict[str, str]) -> RunForm:
         trials=sent.get("trials", "1"),
         reducer=sent.get("reducer", "") or str(ReducerName.MAJORITY),
         k=sent.get("k", ""),
+        cost_cap=sent.get("cost_cap", "").strip(),
         key=sent.get("key", "")[:64] or str(new_id()),
     )
 
@@ -111,6 +114,7 @@ def new_run(form: RunForm) -> NewRun:
         metric_ids=tuple(_ids_in(form.metric_ids)),
         trials=_trials(form),
         reducer=_reducer(form),
+        cost_cap=_cap(form.cost_cap),
     )
     return replace(new, idempotency_key=_key(form.key, new.body))
 
@@ -120,7 +124,11 @@ def wanted_run(form: RunForm) -> WantedRun:
     new = new_run(form)
     check_trials(new.trials, new.reducer)
     return WantedRun(
-        test_set_id=new.test_set_id, endpoint_id=new.endpoint_id, metric_ids=new.metric_ids, trials=new.trials
+        test_set_id=new.test_set_id,
+        endpoint_id=new.endpoint_id,
+        metric_ids=new.metric_ids,
+        trials=new.trials,
+        cost_cap=new.cost_cap,
     )
 
 
@@ -313,6 +321,18 @@ def _chosen_parts(test_set: str, endpoint: str) -> tuple[UUID, UUID]:
     if endpoint_id is None:
         raise Invalid.field("endpoint", "Choose an endpoint.")
     return test_set_id, endpoint_id
+
+
+def _cap(text: str) -> Decimal | None:
+    if not text:
+        return None
+    try:
+        cap = Decimal(text.removeprefix("$"))
+    except InvalidOperation:
+        cap = Decimal("NaN")
+    if not cap.is_finite():
+        raise Invalid.field("cost_cap", "Enter US dollars such as 5.00, or leave it empty for no cap.")
+    return cap
 
 
 def _key(key: str, *content: str) -> str:

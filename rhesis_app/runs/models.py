@@ -28,6 +28,7 @@ class TestRun(Identified, Stamped, TenantOwned, Base):
     `chosen_by` is set where an outcome in an earlier run chose its tests: such a run says nothing of the whole set.
     `test_count` is set exactly where tests are asked several times: then `planned` and `totals` count results, and
     `reduced` what the trials of its tests came to.
+    `spent` (US dollars) is counted only where a `cost_cap` stops the run, with every batch of answers that is written.
     """
 
     __tablename__ = "test_run"
@@ -66,6 +67,7 @@ class TestRun(Identified, Stamped, TenantOwned, Base):
             unique=True,
             postgresql_where=text("kind = 'retry' AND finished_at IS NULL"),
         ),
+        CheckConstraint("cost_cap > 0", name="cost_cap"),
         CheckConstraint("kind = 'run' OR parent_run_id IS NOT NULL", name="parent"),
         CheckConstraint("chosen_by IN ('failed', 'error', 'flaky')", name="chosen_by"),
         Index("ix_test_run_parent_run_id", "organization_id", "parent_run_id"),
@@ -84,6 +86,8 @@ class TestRun(Identified, Stamped, TenantOwned, Base):
     planned: Mapped[int]
     test_count: Mapped[int | None]
     retries: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    cost_cap: Mapped[Decimal | None] = mapped_column(Numeric)
+    spent: Mapped[Decimal] = mapped_column(Numeric, default=Decimal(0), server_default=text("0"))
     status: Mapped[str] = mapped_column(default="queued", server_default="queued")
     outcome: Mapped[str] = mapped_column(default="none", server_default="none")
     totals: Mapped[Any] = mapped_column(JSONB(none_as_null=True), nullable=True, default=None)
@@ -200,7 +204,10 @@ class WorkItem(TenantOwned, Base):
 
 
 class ResultColumns:
-    """What is kept of one answer; the table has it as it came, the view with what people said of it."""
+    """What is kept of one answer; the table has it as it came, the view with what people said of it.
+
+    `cost` is in US dollars, null where it is not known, and where the answer was another run's.
+    """
 
     run_id: Mapped[UUID] = mapped_column(primary_key=True)
     test_version_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -221,6 +228,7 @@ class ResultColumns:
     latency_ms: Mapped[float | None]
     tokens_in: Mapped[int | None]
     tokens_out: Mapped[int | None]
+    cost: Mapped[Decimal | None] = mapped_column(Numeric)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
@@ -239,6 +247,13 @@ class TestResult(ResultColumns, TenantOwned, Base):
         Index("ix_test_result_run_outcome", "run_id", "outcome", "position", "trial"),
         Index("ix_test_result_run_requirement", "run_id", "requirement_id", "outcome"),
         Index("ix_test_result_run_position", "run_id", "position", "trial"),
+        Index(
+            "ix_test_result_spent",
+            "run_id",
+            postgresql_include=["cost", "tokens_in", "tokens_out"],
+            postgresql_where=text("tokens_in IS NOT NULL OR tokens_out IS NOT NULL OR cost IS NOT NULL"),
+        ),
+        CheckConstraint("cost >= 0", name="cost"),
     )
 
 
@@ -302,6 +317,12 @@ class Evaluation(EvaluationColumns, Identified, TenantOwned, Base):
         CheckConstraint("verdict IN ('passed', 'failed', 'unscored', 'error')", name="verdict"),
         UniqueConstraint("organization_id", "result_id", "metric_version_id"),
         Index("ix_evaluation_run_metric", "run_id", "metric_version_id", "verdict"),
+        Index(
+            "ix_evaluation_spent",
+            "run_id",
+            postgresql_include=["cost", "tokens_in", "tokens_out"],
+            postgresql_where=text("model IS NOT NULL"),
+        ),
     )
 
 

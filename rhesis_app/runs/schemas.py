@@ -14,6 +14,11 @@ from rhesis_app.scoring.reducers import ReducerName
 from rhesis_app.web.openapi import Input, ListArguments
 from rhesis_app.web.waiting import MAX_WAIT_S
 
+_CAP = {
+    "description": "US dollars above 0, best as a text such as 5.00: the run stops when its known cost has reached them",
+    "type": ["string", "number"],
+}
+
 
 class ReducerArguments(Input):
     """What makes one outcome of a test's trials; `k` belongs to at_least."""
@@ -33,6 +38,7 @@ class NewRunArguments(Input):
     metric_ids = fields.List(fields.UUID(), load_default=list, validate=validate.Length(max=50))
     trials = fields.Integer(strict=True, load_default=1, validate=validate.Range(1, MAX_TRIALS))
     reducer = fields.Nested(ReducerArguments, load_default=None, allow_none=True)
+    cost_cap = fields.Decimal(load_default=None, allow_none=True, metadata=_CAP)
 
 
 class PreflightArguments(Input):
@@ -42,6 +48,7 @@ class PreflightArguments(Input):
     endpoint_id = fields.UUID(required=True)
     metric_ids = fields.List(fields.UUID(), load_default=list, validate=validate.Length(max=50))
     trials = fields.Integer(strict=True, load_default=1, validate=validate.Range(1, MAX_TRIALS))
+    cost_cap = fields.Decimal(load_default=None, allow_none=True, metadata=_CAP)
     call = fields.Boolean(load_default=True)
 
 

@@ -60,6 +60,27 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunCost:
+    """What a run came to in US dollars, as decimal texts: its answers (`endpoint`) and its judges; None where nothing is known.
+
+    `unpriced` counts answers whose cost is not known, and `unpriced_judgements` evaluations by a model: neither is in a sum.
+    A re-score paid for no answer. `cap` is what the run was allowed to spend, `not_asked` how many tests that left unasked.
+    """
+
+    endpoint: str | None = None
+    judge: str | None = None
+    currency: str = "USD"
+    unpriced: int = 0
+    unpriced_judgements: int = 0
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    judge_tokens_in: int | None = None
+    judge_tokens_out: int | None = None
+    cap: str | None = None
+    not_asked: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MetricSnapshot:
     """A metric as the run froze it; `rule` in words, such as "at least 0.8"."""
 
@@ -118,6 +139,7 @@ class RunSummary:
     gates: tuple[GateFinding, ...] = ()
     test_totals: Totals | None = None
     steadiness: str = ""
+    cost: RunCost = field(default_factory=RunCost)
 
     @property
     def tests(self) -> Totals:
@@ -154,7 +176,10 @@ class ReportEvaluation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportRow:
-    """One result: what was asked, what came back, what was found. `position` counts from 1 within the test set."""
+    """One result: what was asked, what came back, what was found. `position` counts from 1 within the test set.
+
+    `cost` is the answer's, US dollars as a decimal text; its judges' stand with the evaluations.
+    """
 
     test_id: str
     position: int
@@ -168,6 +193,7 @@ class ReportRow:
     latency_ms: float | None = None
     tokens_in: int | None = None
     tokens_out: int | None = None
+    cost: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     evaluations: tuple[ReportEvaluation, ...] = ()
 

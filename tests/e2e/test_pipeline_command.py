@@ -82,8 +82,7 @@ def make_pipeline(instance: Instance, name: str, url: str, **endpoint: Any) -> P
         name="bot",
         url=url,
         request_template={"message": "{{ input }}"},
-        response_mapping={"output": "$.reply"},
-        **endpoint,
+        **{"response_mapping": {"output": "$.reply"}, **endpoint},
     )
     metric = api.make("/metrics", project_id=project["id"], **CONTAINS)["id"]
     return Pipeline(instance=instance, api=api, token=token, project=project, metric=metric)
@@ -203,6 +202,21 @@ def test_a_wrong_call_starts_nothing(pipeline: Pipeline, words: tuple[str, ...],
 
 
 @pytest.mark.timeout(120)
+def test_a_cap_stops_a_run_and_is_refused_where_nothing_can_be_counted(owned: Instance, pipeline: Pipeline) -> None:
+    refused = pipeline.run("--set", "Good", "--endpoint", "bot", "--cost-cap", "5")
+    assert refused.returncode == 2
+    assert "cannot be known, so no cap can stop it" in refused.stderr
+    with ScriptedEndpoint(lambda _call: json_reply({"reply": "yes", "usd": 0.01})) as billed:
+        mapping = {"output": "$.reply", "cost": "$.usd"}
+        capped = make_pipeline(owned, "Capped", billed.url, max_concurrency=2, response_mapping=mapping)
+        capped.test_set("Good", MANY)
+        ended = capped.run("--set", "Good", "--endpoint", "bot", "--cost-cap", "0.05")
+        asked = len(billed.calls)
+    assert 5 <= asked <= 7
+    assert f"stopped at its cost cap of $0.05: {29 - asked} of 29 tests not asked" in ended.stdout
+    assert ended.returncode == 3, ended.stdout
+
+
 def test_an_interrupted_run_goes_on_unless_told_otherwise(pipeline: Pipeline) -> None:
     for words, said, ends in (
         ((), "Interrupted. The run goes on: ", "completed"),

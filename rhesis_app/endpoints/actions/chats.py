@@ -7,8 +7,9 @@ from typing import Any
 from rhesis_app.endpoints.models import Model
 from rhesis_app.endpoints.rules import AnswerError, MappedAnswer, RequestContext, parse_json, storable
 from rhesis_app.endpoints.rules.chats import ChatTemplate, compile_chat
-from rhesis_app.endpoints.rules.models import money
+from rhesis_app.endpoints.rules.costs import told_prices
 from rhesis_app.infra.llm.wires import chat_body, read_said
+from rhesis_app.kernel.ports import Prices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,14 +48,14 @@ class Chat:
 
 def frozen_chat(model: Model, said: SaidPrompt) -> dict[str, Any]:
     """What a run keeps of the model and the prompt beside the address and the text; never the key."""
-    prices = {"input_per_million": money(model.price_input), "output_per_million": money(model.price_output)}
+    prices = Prices(input_per_million=model.price_input, output_per_million=model.price_output)
     return {
         "model_id": str(model.id),
         "model": model.name,
         "wire": model.wire,
         "model_name": model.model_name,
         "params": dict(model.params),
-        "prices": prices | {"currency": "USD"},
+        "prices": told_prices(prices),
         "role": said.role,
         "prompt_version_id": said.version_id,
     }

@@ -137,6 +137,8 @@ def _fill(row: Endpoint, wanted: NewEndpoint) -> None:
     row.auth_header = wanted.auth.header if wanted.auth.kind == "header" else None
     row.timeout_s = wanted.timeout_s
     row.max_concurrency = wanted.max_concurrency
+    row.price_input = wanted.prices.input_per_million
+    row.price_output = wanted.prices.output_per_million
 
 
 def _keep_secret(scope: Scope, tools: Tools, row: Endpoint, auth: Auth) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
@@ -26,13 +27,14 @@ from rhesis_app.endpoints.rules import (
     storable,
     url_problem,
 )
+from rhesis_app.endpoints.rules.costs import frozen_prices, read_prices
 from rhesis_app.endpoints.rules.kept import plain_call, plain_json
 from rhesis_app.infra.crypto import SecretBox, SecretError
 from rhesis_app.infra.http import failure_of
 from rhesis_app.infra.http.echoes import forms_of, without_secrets
 from rhesis_app.infra.llm.wires import chat_call
 from rhesis_app.kernel.errors import Invalid
-from rhesis_app.kernel.ports import HttpDoor, OutboundAnswer, OutboundFailure, OutboundRequest
+from rhesis_app.kernel.ports import HttpDoor, OutboundAnswer, OutboundFailure, OutboundRequest, Prices
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.kernel.times import utc_now
 from rhesis_app.kernel.urls import UrlProblem
@@ -70,11 +72,14 @@ class EndpointSnapshot:
     max_concurrency: int
     chat: Mapping[str, Any] | None = None
     """Of a model with a prompt: its wire, name, params and prices, and the role in which `request_template`, a text, is said."""
+    prices: Mapping[str, str | None] | None = None
+    """Of an endpoint with a URL, where somebody has said what its tokens cost."""
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON, for the run's row."""
         written = asdict(self) | {"endpoint_id": str(self.endpoint_id)}
-        return written if self.chat is not None else {name: written[name] for name in written if name != "chat"}
+        absent = {name for name in ("chat", "prices") if written[name] is None}
+        return {name: value for name, value in written.items() if name not in absent}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "EndpointSnapshot":
@@ -98,6 +103,7 @@ class PreparedEndpoint:
     template: Template | None = None
     mapping: ResponseMapping | None = None
     chat: Chat | None = None
+    prices: Prices = field(default_factory=Prices)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     hidden: tuple[bytes, ...] = field(default=(), repr=False)
     problem: tuple[str, str] | None = None
@@ -109,6 +115,7 @@ class Exchange:
 
     `request` is `{"method", "url", "body"}` without headers, `response` `{"status", "body"}` with at most 20,000
     characters, None when nothing came back. `latency_ms` is the answer's, None without one. Every text can be stored.
+    `cost` (US dollars) is what the answer itself told, else its tokens by the endpoint's prices; None where that is not known.
     """
 
     request: dict[str, Any]
@@ -118,6 +125,7 @@ class Exchange:
     tool_calls: tuple[dict[str, Any], ...] = ()
     tokens_in: int | None = None
     tokens_out: int | None = None
+    cost: Decimal | None = None
     latency_ms: float | None = None
     error_code: str | None = None
     error_detail: str | None = None
@@ -144,6 +152,7 @@ def snapshot_of(row: Endpoint) -> EndpointSnapshot:
         secret_origin=row.secret_origin,
         timeout_s=row.timeout_s,
         max_concurrency=row.max_concurrency,
+        prices=frozen_prices(Prices(input_per_million=row.price_input, output_per_million=row.price_output)),
     )
 
 
@@ -204,6 +213,11 @@ def opened(
     return BoundSecret(value, sealed[1])
 
 
+def prices_of(snapshot: EndpointSnapshot) -> Prices:
+    """The prices a run froze: of its endpoint, or of the model that is one."""
+    return read_prices(snapshot.chat["prices"] if snapshot.chat is not None else snapshot.prices)
+
+
 def prepare(snapshot: EndpointSnapshot, secret: BoundSecret | None) -> PreparedEndpoint:
     """Compile template and mapping and put the secret into its header, once for many calls; never raises.
 
@@ -227,6 +241,7 @@ def prepare(snapshot: EndpointSnapshot, secret: BoundSecret | None) -> PreparedE
         template=template,
         mapping=mapping,
         chat=chat,
+        prices=prices_of(snapshot),
         headers=headers,
         hidden=hidden,
         problem=problem,
@@ -350,7 +365,7 @@ def _read(request: dict[str, Any], answer: OutboundAnswer, prepared: PreparedEnd
             error_code=error.code,
             error_detail=storable(error.message),
         )
-    return _answered(request, answer, found)
+    return _answered(request, answer, found, prepared.prices)
 
 
 def _found(answer: OutboundAnswer, prepared: PreparedEndpoint) -> MappedAnswer:
@@ -361,7 +376,7 @@ def _found(answer: OutboundAnswer, prepared: PreparedEndpoint) -> MappedAnswer:
     return read_answer(answer.body, answer.headers.get("content-type", ""), prepared.mapping)
 
 
-def _answered(request: dict[str, Any], answer: OutboundAnswer, found: MappedAnswer) -> Exchange:
+def _answered(request: dict[str, Any], answer: OutboundAnswer, found: MappedAnswer, prices: Prices) -> Exchange:
     return Exchange(
         request=request,
         response=_kept(answer),
@@ -370,6 +385,7 @@ def _answered(request: dict[str, Any], answer: OutboundAnswer, found: MappedAnsw
         tool_calls=tuple(plain_call(call) for call in found.tool_calls or ()),
         tokens_in=found.tokens_in,
         tokens_out=found.tokens_out,
+        cost=prices.cost_of(found.tokens_in, found.tokens_out) if found.cost is None else found.cost,
         latency_ms=answer.latency_ms,
     )
 

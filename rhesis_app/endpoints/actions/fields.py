@@ -20,9 +20,10 @@ from rhesis_app.endpoints.rules import (
     header_problems,
     url_problem,
 )
+from rhesis_app.endpoints.rules.models import price_problems
 from rhesis_app.infra.crypto import SecretBox
 from rhesis_app.kernel.errors import Invalid
-from rhesis_app.kernel.ports import HttpDoor, OutboundFailure
+from rhesis_app.kernel.ports import HttpDoor, OutboundFailure, Prices
 from rhesis_app.sdk.params import is_storable
 
 LONGEST_NAME: Final = 120
@@ -61,6 +62,7 @@ class NewEndpoint:
     auth: Auth = field(default_factory=Auth)
     timeout_s: int = 60
     max_concurrency: int = 16
+    prices: Prices = field(default_factory=Prices)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +78,7 @@ class EndpointChanges:
     auth: Auth | None = None
     timeout_s: int | None = None
     max_concurrency: int | None = None
+    prices: Prices | None = None
 
 
 def with_changes(row: Endpoint, changes: EndpointChanges) -> NewEndpoint:
@@ -96,6 +99,7 @@ def with_changes(row: Endpoint, changes: EndpointChanges) -> NewEndpoint:
         auth=changes.auth or Auth(kind=row.auth_kind, header=row.auth_header),
         timeout_s=chosen("timeout_s"),
         max_concurrency=chosen("max_concurrency"),
+        prices=changes.prices or Prices(input_per_million=row.price_input, output_per_million=row.price_output),
     )
 
 
@@ -126,6 +130,7 @@ def problems_of(endpoint: NewEndpoint) -> Problems:
     ):
         if sentences:
             found[name] = sentences
+    found |= {name: [sentence] for name, sentence in price_problems(endpoint.prices).items()}
     return found | _mapping_problems(endpoint.response_mapping) | _auth_problems(endpoint.auth)
 
 

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,7 +13,7 @@ from sqlalchemy import and_, or_, text
 from rhesis_app.endpoints.actions.turns import TurnBook
 from rhesis_app.endpoints.models import Model
 from rhesis_app.endpoints.rules import origin_of
-from rhesis_app.endpoints.rules.models import money
+from rhesis_app.endpoints.rules.costs import read_prices, told_prices
 from rhesis_app.infra.crypto import SecretError
 from rhesis_app.infra.llm.judges import Judges
 from rhesis_app.kernel.errors import Invalid
@@ -64,7 +63,7 @@ class JudgeModel:
     @classmethod
     def from_json(cls, stored: Mapping[str, Any], facts: Mapping[str, Any] | None = None) -> "JudgeModel":
         """What `to_json` wrote, with the name and the prices that a run froze."""
-        told = {} if facts is None else {"name": facts["name"], "prices": _prices(facts["prices"])}
+        told = {} if facts is None else {"name": facts["name"], "prices": read_prices(facts["prices"])}
         return cls(**{**stored, "id": UUID(stored["id"]) if stored["id"] else None, **told})
 
 
@@ -156,7 +155,9 @@ def judge_facts(scope: Scope, version_ids: Iterable[UUID]) -> dict[str, dict[str
             )
         )
     )
-    return {str(row.id): {"name": row.name, "prices": _told(_prices_now(row))} for row in scope.session.execute(query)}
+    return {
+        str(row.id): {"name": row.name, "prices": told_prices(_prices_now(row))} for row in scope.session.execute(query)
+    }
 
 
 def judge_of_instance(lent: LentModel) -> JudgeModel:
@@ -295,24 +296,3 @@ def _use(spent: ModelSpent) -> JudgeUse:
 
 def _prices_now(row: Any) -> Prices:
     return Prices(input_per_million=row.price_input, output_per_million=row.price_output)
-
-
-def _told(prices: Prices) -> dict[str, str | None]:
-    """Prices as decimal texts."""
-    return {
-        "input_per_million": money(prices.input_per_million),
-        "output_per_million": money(prices.output_per_million),
-        "currency": prices.currency,
-    }
-
-
-def _prices(told: Mapping[str, Any]) -> Prices:
-    return Prices(
-        input_per_million=_decimal(told["input_per_million"]),
-        output_per_million=_decimal(told["output_per_million"]),
-        currency=told["currency"],
-    )
-
-
-def _decimal(amount: str | None) -> Decimal | None:
-    return None if amount is None else Decimal(amount)

@@ -15,6 +15,7 @@ from rhesis_app.endpoints.actions.fields import Auth, EndpointChanges, NewEndpoi
 from rhesis_app.endpoints.actions.model_endpoints import ChosenPrompt, ModelEndpointChanges, NewModelEndpoint
 from rhesis_app.endpoints.queries import endpoints as queries
 from rhesis_app.endpoints.queries.endpoints import EndpointView
+from rhesis_app.endpoints.rules.models import money
 from rhesis_app.endpoints.schemas.endpoints import (
     OF_HTTP,
     OF_MODEL,
@@ -26,6 +27,7 @@ from rhesis_app.endpoints.schemas.endpoints import (
 from rhesis_app.kernel.errors import Invalid
 from rhesis_app.kernel.paging import Page
 from rhesis_app.kernel.permissions import Permission
+from rhesis_app.kernel.ports import Prices
 from rhesis_app.web.access import needs
 from rhesis_app.web.openapi import Answer, ApiBlueprint
 from rhesis_app.web.paging import page_request
@@ -39,7 +41,10 @@ blueprint = ApiBlueprint(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvocationView:
-    """What one call gave. Without an `error_code` there is an `output`; `error_detail` says what to do."""
+    """What one call gave. Without an `error_code` there is an `output`; `error_detail` says what to do.
+
+    `cost` is in US dollars, null where neither the answer nor prices tell it.
+    """
 
     output: str | None
     latency_ms: float | None
@@ -51,6 +56,7 @@ class InvocationView:
     tool_calls: tuple[dict[str, Any], ...]
     tokens_in: int | None
     tokens_out: int | None
+    cost: str | None
 
 
 @blueprint.route("")
@@ -147,7 +153,7 @@ def _tools() -> Tools:
 
 
 def _create(arguments: dict[str, Any]) -> EndpointView:
-    return edit.create_endpoint(current_scope(), _tools(), NewEndpoint(**_with_auth(arguments)))
+    return edit.create_endpoint(current_scope(), _tools(), NewEndpoint(**_with_parts(arguments)))
 
 
 def _create_with_model(arguments: dict[str, Any]) -> EndpointView:
@@ -157,7 +163,7 @@ def _create_with_model(arguments: dict[str, Any]) -> EndpointView:
 
 def _update(endpoint_id: UUID, arguments: dict[str, Any]) -> EndpointView:
     _refuse(arguments, OF_MODEL, edit.NOT_OF_HTTP)
-    changes, if_match = EndpointChanges(**_with_auth(arguments)), request.headers.get("If-Match")
+    changes, if_match = EndpointChanges(**_with_parts(arguments)), request.headers.get("If-Match")
     return edit.update_endpoint(current_scope(), _tools(), endpoint_id, changes, if_match=if_match)
 
 
@@ -183,8 +189,9 @@ def _with_prompt(arguments: dict[str, Any], project_id: UUID) -> dict[str, Any]:
     return {**arguments, "prompt": ChosenPrompt(version_id=version_id, text=text)}
 
 
-def _with_auth(arguments: dict[str, Any]) -> dict[str, Any]:
-    return {**arguments, "auth": Auth(**arguments["auth"])} if "auth" in arguments else arguments
+def _with_parts(arguments: dict[str, Any]) -> dict[str, Any]:
+    made: dict[str, Any] = {"auth": Auth, "prices": Prices}
+    return {name: made[name](**value) if name in made else value for name, value in arguments.items()}
 
 
 def _view(exchange: Exchange) -> InvocationView:
@@ -199,4 +206,5 @@ def _view(exchange: Exchange) -> InvocationView:
         tool_calls=exchange.tool_calls,
         tokens_in=exchange.tokens_in,
         tokens_out=exchange.tokens_out,
+        cost=money(exchange.cost),
     )

@@ -15,6 +15,7 @@ from rhesis_app.endpoints.actions.fields import (
     Problems,
     problems_of,
 )
+from rhesis_app.endpoints.forms.prices import TypedPrices, prices_in, typed_prices
 from rhesis_app.endpoints.queries.endpoints import EndpointView
 from rhesis_app.endpoints.rules import Preset, SuggestedEndpoint
 from rhesis_app.endpoints.rules.mappings import KEYS, OUTPUT
@@ -41,6 +42,7 @@ class EndpointForm:
     secret: str = field(default="", repr=False)
     timeout_s: str = "60"
     max_concurrency: str = "16"
+    prices: TypedPrices = field(default_factory=TypedPrices)
     sample: str = SAMPLE
     map_to: str = OUTPUT
     etag: str = ""
@@ -60,6 +62,7 @@ def form_from(posted: Mapping[str, str]) -> EndpointForm:
         secret=posted.get("auth.secret", ""),
         timeout_s=posted.get("timeout_s", ""),
         max_concurrency=posted.get("max_concurrency", ""),
+        prices=typed_prices(posted),
         sample=posted.get("sample", "") or SAMPLE,
         map_to=posted.get("map_to", OUTPUT),
         etag=posted.get("etag", ""),
@@ -79,6 +82,7 @@ def form_of(view: EndpointView) -> EndpointForm:
         auth_header=view.auth.header or "",
         timeout_s=str(view.timeout_s),
         max_concurrency=str(view.max_concurrency),
+        prices=TypedPrices(input=view.prices.input_per_million or "", output=view.prices.output_per_million or ""),
         etag=view.etag,
     )
 
@@ -140,6 +144,7 @@ def draft(form: EndpointForm, project_id: UUID) -> tuple[NewEndpoint, Problems]:
         ),
         timeout_s=_number("timeout_s", form.timeout_s, unread),
         max_concurrency=_number("max_concurrency", form.max_concurrency, unread),
+        prices=prices_in(form.prices, unread),
     )
     return made, unread
 
@@ -165,6 +170,7 @@ def endpoint_changes(form: EndpointForm, project_id: UUID) -> EndpointChanges:
         auth=made.auth,
         timeout_s=made.timeout_s,
         max_concurrency=made.max_concurrency,
+        prices=made.prices,
     )
 
 

@@ -3,16 +3,15 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
 
 from rhesis_app.endpoints.actions.fields import Problems
 from rhesis_app.endpoints.actions.models import ModelChanges, NewModel, problems_of
+from rhesis_app.endpoints.forms.prices import TypedPrices, prices_in
 from rhesis_app.endpoints.queries.models import ModelView
 from rhesis_app.endpoints.rules.model_presets import ModelPreset
 from rhesis_app.kernel.errors import BadRequest, Invalid
-from rhesis_app.kernel.ports import Prices
 from rhesis_app.web.json_body import read_json
 
 
@@ -83,10 +82,7 @@ def new_model(form: ModelForm, project_id: UUID) -> NewModel:
         base_url=form.base_url,
         model_name=form.model_name,
         params=_params(form.params, unread),
-        prices=Prices(
-            input_per_million=_price("prices.input_per_million", form.price_input, unread),
-            output_per_million=_price("prices.output_per_million", form.price_output, unread),
-        ),
+        prices=prices_in(TypedPrices(input=form.price_input, output=form.price_output), unread),
         key=form.key or None,
         timeout_s=_number("timeout_s", form.timeout_s, unread),
         max_concurrency=_number("max_concurrency", form.max_concurrency, unread),
@@ -125,16 +121,6 @@ def _params(text: str, unread: Problems) -> dict[str, Any]:
         unread["params"] = ['Write a JSON object, such as {"temperature": 0}.']
         return {}
     return found
-
-
-def _price(name: str, text: str, unread: Problems) -> Decimal | None:
-    if not text:
-        return None
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        unread[name] = ["Enter a number such as 0.15, or leave it empty when it is not known."]
-        return None
 
 
 def _number(name: str, text: str, unread: Problems) -> int:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from rhesis_app.endpoints.forms.endpoints import EndpointForm
+from rhesis_app.endpoints.forms.prices import prices_in
 from rhesis_app.endpoints.rules import AnswerError
 from rhesis_app.endpoints.rules.mappings import KEYS, OUTPUT
 from rhesis_app.endpoints.rules.seen import (
@@ -13,6 +14,7 @@ from rhesis_app.endpoints.rules.seen import (
     found_fields,
     marks,
     reading_problem,
+    spent_words,
     suggestion_for,
 )
 
@@ -22,6 +24,7 @@ LABELS: Final = {
     "tool_calls": "Tool calls",
     "tokens_in": "Tokens in",
     "tokens_out": "Tokens out",
+    "cost": "Cost",
     "session": "Session",
 }
 assert set(LABELS) == set(KEYS)
@@ -32,7 +35,8 @@ _SHOWN_TEXT: Final = 20_000
 class Report:
     """A test call on the page. `problem` says what went wrong and what to do; empty when a reply was found.
 
-    `suggestion` is the path that would find the reply, `seen_text` carries the call along in the form.
+    `suggestion` is the path that would find the reply, `seen_text` carries the call along in the form. `spent` says in
+    words what the answer came to, by its own cost or by the form's prices.
     """
 
     seen: SeenCall
@@ -43,6 +47,7 @@ class Report:
     marks: Mapping[str, str]
     suggestion: str
     seen_text: str
+    spent: str
 
     @property
     def is_answered(self) -> bool:
@@ -50,8 +55,9 @@ class Report:
         return not self.problem
 
 
-def report_on(seen: SeenCall | None, mapping: Mapping[str, str]) -> Report | None:
-    """The report of a call; None when there was none."""
+def report_on(seen: SeenCall | None, form: EndpointForm) -> Report | None:
+    """The report of a call, read by the form as it stands; None when there was none."""
+    mapping = form.mapping
     if seen is None:
         return None
     problem = reading_problem(mapping, seen)
@@ -68,6 +74,7 @@ def report_on(seen: SeenCall | None, mapping: Mapping[str, str]) -> Report | Non
         marks=marks(mapping, LABELS),
         suggestion=suggestion_for(seen).get(OUTPUT, "") if problem else "",
         seen_text=seen.to_text(),
+        spent=spent_words(mapping, seen, prices_in(form.prices, {})),
     )
 
 

@@ -254,7 +254,7 @@ def _workbench(project: ProjectView, bench: Bench, *, url_example: str = "") -> 
         endpoint=bench.view,
         form=form,
         notes=bench.notes,
-        report=report_on(bench.seen, form.mapping),
+        report=report_on(bench.seen, form),
         rows=mapping_rows(form, bench.seen),
         map_choices=[(key, label) for key, label in LABELS.items() if key != "session"],
         methods=[(method, method) for method in METHODS],

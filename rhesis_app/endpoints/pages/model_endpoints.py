@@ -17,7 +17,7 @@ from rhesis_app.endpoints.forms.model_endpoints import ModelEndpointForm
 from rhesis_app.endpoints.queries.endpoints import EndpointView, get_endpoint
 from rhesis_app.endpoints.queries.models import list_model_choices
 from rhesis_app.endpoints.rules import MAX_CONCURRENCY, TIMEOUT_S
-from rhesis_app.endpoints.rules.chats import cost_of_chat
+from rhesis_app.endpoints.rules.models import money
 from rhesis_app.kernel.errors import AppError
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.projects.queries import ProjectView, project_by_slug
@@ -116,8 +116,8 @@ def try_call(slug: str, endpoint_id: UUID | None = None) -> Response:
             exchange = calls.invoke(runtime().door, prepared, invocation)
     except AppError as error:
         return _page(project, Shown(form=form, view=view, error=error, is_call=True))
-    cost = cost_of_chat(prepared.snapshot.chat, exchange.tokens_in, exchange.tokens_out)
-    return _page(project, Shown(form=form, view=view, trial=Trial(exchange=exchange, cost=cost)))
+    trial = Trial(exchange=exchange, cost=money(exchange.cost))
+    return _page(project, Shown(form=form, view=view, trial=trial))
 
 
 def _prompt(project: ProjectView, form: ModelEndpointForm, view: EndpointView | None = None) -> ChosenPrompt:

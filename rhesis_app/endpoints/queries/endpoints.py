@@ -9,7 +9,9 @@ from uuid import UUID
 from sqlalchemy import Select, and_, func, select
 
 from rhesis_app.endpoints.models import Endpoint, EndpointThrottle, Model
+from rhesis_app.endpoints.queries.models import PricesView
 from rhesis_app.endpoints.queries.throttles import OF_ENDPOINT, ThrottleView, throttle_view, throttled
+from rhesis_app.endpoints.rules.models import money
 from rhesis_app.infra.llm.wires import chat_call
 from rhesis_app.kernel.errors import NotFound
 from rhesis_app.kernel.etags import etag
@@ -41,6 +43,8 @@ _SHOWN = (
     Model.archived_at.is_not(None).label("model_archived"),
     Endpoint.timeout_s,
     Endpoint.max_concurrency,
+    func.coalesce(Model.price_input, Endpoint.price_input).label("price_input"),
+    func.coalesce(Model.price_output, Endpoint.price_output).label("price_output"),
     Endpoint.created_at,
     Endpoint.updated_at,
     Endpoint.archived_at,
@@ -74,7 +78,7 @@ class ToldModel:
 class EndpointView:
     """An endpoint as pages and the API show it. `secret_origin` is the only origin its secret is sent to.
 
-    One of kind `model` has a `model`, whose address, key and answer's form are used; `request_template` is its prompt's text.
+    One of kind `model` has a `model`, whose address, key, prices and answer's form are used; `request_template` is its prompt's text.
     `warnings` says what a change did besides what was asked, such as clearing the secret; empty when read.
     """
 
@@ -93,6 +97,7 @@ class EndpointView:
     secret_origin: str | None
     timeout_s: int
     max_concurrency: int
+    prices: PricesView
     throttle: ThrottleView
     created_at: datetime
     updated_at: datetime
@@ -202,6 +207,7 @@ def _view(row: Any) -> EndpointView:
         secret_origin=row.secret_origin,
         timeout_s=row.timeout_s,
         max_concurrency=row.max_concurrency,
+        prices=PricesView(input_per_million=money(row.price_input), output_per_million=money(row.price_output)),
         throttle=throttle_view(row),
         created_at=row.created_at,
         updated_at=row.updated_at,

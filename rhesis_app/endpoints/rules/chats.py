@@ -1,14 +1,10 @@
 """A prompt that a model is told for each test: in which role, and what of the test's conversation goes with it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any, Final
 
-from rhesis_app.endpoints.rules.models import money
 from rhesis_app.endpoints.rules.placeholders import as_text
 from rhesis_app.endpoints.rules.templates import RequestContext, Template, TemplateProblem, compile_template
-from rhesis_app.kernel.ports import Prices
 
 ROLES: Final = ("system", "user")
 _CONVERSATION: Final = frozenset({"input", "messages", "turns"})
@@ -46,15 +42,3 @@ def compile_chat(role: str, text: str) -> ChatTemplate:
     if not template.roots & _CONVERSATION:
         raise TemplateProblem("", _NO_PROMPT)
     return ChatTemplate(role, template)
-
-
-def cost_of_chat(frozen: Mapping[str, Any] | None, tokens_in: int | None, tokens_out: int | None) -> str | None:
-    """What one answer cost in US dollars by the frozen prices, as a decimal text; None where it is not known."""
-    if frozen is None:
-        return None
-    of_in, of_out = (frozen["prices"][name] for name in ("input_per_million", "output_per_million"))
-    prices = Prices(
-        input_per_million=None if of_in is None else Decimal(of_in),
-        output_per_million=None if of_out is None else Decimal(of_out),
-    )
-    return money(prices.cost_of(tokens_in, tokens_out))

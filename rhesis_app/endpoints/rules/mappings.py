@@ -1,16 +1,18 @@
-"""Response mappings: where in an answer the output, the context, the tool calls and the token counts stand."""
+"""Response mappings: where in an answer the output, the context, the tool calls, the token counts and the cost stand."""
 
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from math import isinf
 from typing import Any
 
+from rhesis_app.endpoints.rules.costs import amount_in
 from rhesis_app.endpoints.rules.paths import Path, PathProblem, compile_path
 
 OUTPUT = "output"
-KEYS = ("output", "context", "tool_calls", "tokens_in", "tokens_out", "session")
+KEYS = ("output", "context", "tool_calls", "tokens_in", "tokens_out", "cost", "session")
 _REPLACEMENT = "�"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _MAX_DIGITS = 400
@@ -37,13 +39,17 @@ class AnswerError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MappedAnswer:
-    """What was found. Other entries than the output may be absent; `missing` names those that were mapped in vain."""
+    """What was found. Other entries than the output may be absent; `missing` names those that were mapped in vain.
+
+    `cost` is in US dollars.
+    """
 
     output: str
     context: tuple[str, ...] | None = None
     tool_calls: tuple[Any, ...] | None = None
     tokens_in: int | None = None
     tokens_out: int | None = None
+    cost: Decimal | None = None
     session: str | None = None
     missing: tuple[str, ...] = ()
 
@@ -74,6 +80,7 @@ class ResponseMapping:
             tool_calls=None if tool_calls is None else tuple(storable_json(call) for call in tool_calls),
             tokens_in=_count(found.get("tokens_in")),
             tokens_out=_count(found.get("tokens_out")),
+            cost=amount_in(found.get("cost")),
             session=_text(found.get("session")),
             missing=tuple(key for key, value in found.items() if value is None and key != OUTPUT),
         )

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final
 
+from rhesis_app.endpoints.rules.costs import dollars
 from rhesis_app.endpoints.rules.mappings import (
     KEYS,
     OUTPUT,
     AnswerError,
+    MappedAnswer,
     MappingProblem,
     compile_mapping,
     parse_json,
@@ -18,10 +20,12 @@ from rhesis_app.endpoints.rules.mappings import (
 )
 from rhesis_app.endpoints.rules.paths import Path, PathProblem, compile_path
 from rhesis_app.endpoints.rules.suggestions import suggest_mapping
+from rhesis_app.kernel.ports import Prices
 
 LONGEST_KEPT: Final = 300_000
 """A longer call is shown once and not carried along in the form."""
 _SHOWN: Final = 300
+_COST_NOT_KNOWN: Final = "cost not known: map both token counts and enter prices, or map a cost"
 _LAST_POSITION: Final = re.compile(r"\[\d+\](?!.*\[\d+\])")
 _POSITION: Final = re.compile(r"\[\d+\]")
 
@@ -89,6 +93,14 @@ def found_fields(mapping: Mapping[str, str], seen: SeenCall | None) -> tuple[Fou
     return tuple(_found(key, mapping.get(key, ""), document, is_json=is_json) for key in KEYS)
 
 
+def _read(mapping: Mapping[str, str], seen: SeenCall) -> MappedAnswer | None:
+    try:
+        body = seen.body.encode("utf-8", "replace")
+        return read_answer(body, seen.content_type, compile_mapping(mapping)) if seen.has_answer else None
+    except (MappingProblem, AnswerError):
+        return None
+
+
 def reading_problem(mapping: Mapping[str, str], seen: SeenCall) -> str:
     """Why this answer gives no output; empty when it does."""
     if not seen.has_answer:
@@ -100,6 +112,19 @@ def reading_problem(mapping: Mapping[str, str], seen: SeenCall) -> str:
     except AnswerError as error:
         return storable(error.message)
     return ""
+
+
+def spent_words(mapping: Mapping[str, str], seen: SeenCall, prices: Prices) -> str:
+    """What the answer came to, in words; empty where it gives no output or nothing is asked of its tokens and its cost."""
+    found = _read(mapping, seen)
+    if found is None or not (mapping.keys() & {"tokens_in", "tokens_out", "cost"} or prices != Prices()):
+        return ""
+    tokens = [f"{found.tokens_in:,} tokens in"] if found.tokens_in is not None else []
+    tokens += [f"{found.tokens_out:,} tokens out"] if found.tokens_out is not None else []
+    cost = prices.cost_of(found.tokens_in, found.tokens_out) if found.cost is None else found.cost
+    said = f"cost {dollars(cost)}" if cost is not None else _COST_NOT_KNOWN
+    whole = ", ".join([*tokens, said])
+    return whole[:1].upper() + whole[1:]
 
 
 def suggestion_for(seen: SeenCall) -> dict[str, str]:

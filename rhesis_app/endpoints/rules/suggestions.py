@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
+from rhesis_app.endpoints.rules.costs import amount_in
 from rhesis_app.endpoints.rules.curl import CurlProblem, CurlRequest
 from rhesis_app.endpoints.rules.fields import METHODS, carries_secret, header_problems, is_ours
 from rhesis_app.endpoints.rules.paths import MAX_LENGTH, name_step
@@ -18,6 +19,7 @@ _TOKEN_PATHS = {
     "tokens_in": (("usage", "prompt_tokens"), ("usage", "input_tokens")),
     "tokens_out": (("usage", "completion_tokens"), ("usage", "output_tokens")),
 }
+_COST_PATH = ("usage", "cost")  # of gateways that bill in US dollars, such as OpenRouter
 _MAX_LEAVES = 5000
 _PathSteps = tuple[str | int, ...]
 
@@ -62,7 +64,7 @@ def endpoint_from_curl(curl: CurlRequest) -> SuggestedEndpoint:
 
 
 def suggest_mapping(json_answer: Any) -> dict[str, str]:
-    """A response mapping for an answer that was seen: the likely reply and token counts. Empty without any text."""
+    """A response mapping for an answer that was seen: the likely reply, token counts and cost. Empty without any text."""
     place = _reply_place(json_answer)
     if place is None or len(_path(place)) > MAX_LENGTH:
         return {}
@@ -72,7 +74,8 @@ def suggest_mapping(json_answer: Any) -> dict[str, str]:
         for steps in candidates
         if isinstance(_at(json_answer, steps), int)
     }
-    return {"output": _path(place)} | counts
+    cost = {"cost": _path(_COST_PATH)} if amount_in(_at(json_answer, _COST_PATH)) is not None else {}
+    return {"output": _path(place)} | counts | cost
 
 
 def _headers_and_auth(curl: CurlRequest, warnings: list[str]) -> tuple[dict[str, str], SuggestedAuth]:

@@ -6,6 +6,7 @@ from marshmallow import ValidationError, fields, validate, validates_schema
 
 from rhesis_app.endpoints.rules import AUTH_KINDS, MAX_CONCURRENCY, METHODS, TIMEOUT_S
 from rhesis_app.endpoints.rules.chats import ROLES
+from rhesis_app.endpoints.schemas.models import PricesArguments
 from rhesis_app.web.openapi import Input, ListArguments
 
 
@@ -17,7 +18,7 @@ class AuthArguments(Input):
     secret = fields.String(load_default=None, allow_none=True, validate=validate.Length(1, 8000))
 
 
-OF_HTTP = ("url", "method", "headers", "request_template", "response_mapping", "auth")
+OF_HTTP = ("url", "method", "headers", "request_template", "response_mapping", "auth", "prices")
 OF_MODEL = ("model_id", "prompt_version_id", "role")
 
 
@@ -39,6 +40,9 @@ class EndpointChangesArguments(Input):
     auth = fields.Nested(AuthArguments)
     timeout_s = fields.Integer(strict=True, validate=validate.Range(*TIMEOUT_S))
     max_concurrency = fields.Integer(strict=True, validate=validate.Range(*MAX_CONCURRENCY))
+    prices = fields.Nested(
+        PricesArguments, metadata={"description": "of kind `http`; a model with a prompt has its model's"}
+    )
 
 
 class NewEndpointArguments(EndpointChangesArguments):

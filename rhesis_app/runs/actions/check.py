@@ -15,6 +15,7 @@ from rhesis_app.kernel.ports import HttpDoor
 from rhesis_app.kernel.registry import Registry
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.actions.check_models import ask_models, prepare_models
+from rhesis_app.runs.actions.cost_caps import check_of_cap
 from rhesis_app.runs.queries.checks import (
     Check,
     CheckedRun,
@@ -52,7 +53,7 @@ def check_run(scope: Scope, registry: Registry, ways: Ways, wanted: WantedRun, c
     Starts nothing and keeps nothing but the audit entries of the calls. Raises NotFound, Forbidden.
     """
     known = read_known(scope, registry, wanted)
-    checks = checks_of(known, wanted)
+    checks = (*checks_of(known, wanted), *check_of_cap(scope, known, wanted))
     is_dead = any(one.check in _DEAD and one.status == "failed" for one in checks)
     if callout is None or is_dead or known.first is None:
         why = "No call was asked for." if callout is None else "Nothing was called: see above."

@@ -1,5 +1,7 @@
 """Taking work: after the throttle row was locked in a statement of its own, items are counted and claimed.
 
+Nothing is claimed of a run that has spent what it may: the batch that brought it there was counted before.
+
 As one statement the count would see a snapshot older than its wait for the lock, and let more calls in flight than the limit.
 """
 
@@ -15,16 +17,19 @@ from rhesis_app.runs.rules import LEASE_S
 
 _CLAIM = text(
     """
-WITH live AS (
+WITH spent AS (
+  SELECT 1 FROM test_run WHERE organization_id = :organization AND id = :run AND spent >= cost_cap
+), live AS (
   SELECT count(*) AS n FROM work_item WHERE endpoint_id = :endpoint AND lease_owner IS NOT NULL AND lease_until > now()
 ), one AS MATERIALIZED (
   SELECT run_id, test_version_id, trial FROM work_item
    WHERE organization_id = :organization AND run_id = :run AND lease_owner IS NULL AND solo AND not_before <= now()
+     AND NOT EXISTS (SELECT 1 FROM spent)
    ORDER BY not_before, position LIMIT LEAST(:alone, GREATEST(0, :most - (SELECT n FROM live))) FOR UPDATE SKIP LOCKED
 ), many AS MATERIALIZED (
   SELECT run_id, test_version_id, trial FROM work_item
    WHERE organization_id = :organization AND run_id = :run AND lease_owner IS NULL AND NOT solo AND not_before <= now()
-     AND NOT EXISTS (SELECT 1 FROM one)
+     AND NOT EXISTS (SELECT 1 FROM one) AND NOT EXISTS (SELECT 1 FROM spent)
    ORDER BY not_before, position LIMIT LEAST(:k, GREATEST(0, :most - (SELECT n FROM live))) FOR UPDATE SKIP LOCKED
 ), taken AS (
   UPDATE work_item w SET attempt = w.attempt + 1, fence = w.fence + 1, lease_owner = :me, lease_until = now() + make_interval(secs => :lease)

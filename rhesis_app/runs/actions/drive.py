@@ -20,6 +20,7 @@ from rhesis_app.endpoints.rules.throttle import Throttle
 from rhesis_app.kernel.ids import new_id
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.actions.claim import ClaimRequest, Item, claim
+from rhesis_app.runs.actions.cost_caps import end_spent_run
 from rhesis_app.runs.actions.finalise import finalise_run
 from rhesis_app.runs.actions.finish import Answer, Holder, Later, finish, give_back
 from rhesis_app.runs.actions.plan import Parts, Plan, answer_item, load_plan
@@ -41,9 +42,11 @@ _RENEW = text(
     "UPDATE work_item SET lease_until = now() + make_interval(secs => :lease)"
     " WHERE organization_id = :organization AND run_id = :run AND lease_owner = :me"
 )
-# Should this slice go on claiming: not cancelled, not past the deadline, not paused, nobody else waiting; and when is something due?
+# Should this slice go on claiming: not cancelled, not past the deadline, not paused, not at its cost cap, nobody else waiting; and when is
+# something due?
 _LOOK = text(
     "SELECT r.cancel_requested_at IS NOT NULL OR r.deadline_at < now() AS ended, r.paused_at IS NOT NULL AS paused, others_wait(r.id) AS others,"
+    " COALESCE(r.spent >= r.cost_cap, false) AS is_spent,"
     " (SELECT EXTRACT(epoch FROM min(w.not_before) - now()) FROM work_item w WHERE w.run_id = r.id AND w.lease_owner IS NULL) AS due_in"
     " FROM test_run r WHERE r.organization_id = :organization AND r.id = :run"
 )
@@ -68,6 +71,7 @@ class _Slice:
     due_in: float | None = 0.0
     throttle: Throttle = field(default_factory=Throttle)
     rests: bool = False
+    is_spent: bool = False
 
     @property
     def width(self) -> int:
@@ -102,6 +106,8 @@ def drive_run(
             _turn(held, pool)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+    if held.is_spent:
+        end_spent_run(scope, run_id)
     return not finalise_run(scope, run_id) and not stop.is_set() and not held.rests
 
 
@@ -266,8 +272,9 @@ def _look(held: _Slice) -> None:
             held.renewed = now
     held.plan.book.sync(held.scope, held.wants)
     held.gives_way = bool(row.others)
-    held.rests = held.rests or row.paused
-    held.closed = held.closed or row.ended or row.paused or held.gives_way or row.due_in is None
+    held.rests, held.is_spent = held.rests or row.paused, row.is_spent
+    stops = row.ended or row.paused or row.is_spent or held.gives_way
+    held.closed = held.closed or stops or row.due_in is None
     held.due_in = row.due_in
 
 

@@ -1,4 +1,7 @@
-"""Writing answers: the item goes and the result comes in one statement, so that a planned test is always exactly one of both."""
+"""Writing answers: the item goes and the result comes in one statement, so that a planned test is always exactly one of both.
+
+Where a run has a cap, the same statement adds what was spent to it: every slice sees the sum, and nothing is counted twice.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +23,7 @@ _FINISH = text(
 WITH done AS (
   SELECT * FROM jsonb_to_recordset(CAST(:results AS jsonb)) AS d (test_version_id uuid, trial int, fence int, id uuid, test_id uuid,
     requirement_id uuid, outcome text, error_code text, error_detail text, request jsonb, response jsonb, output text, context jsonb,
-    tool_calls jsonb, latency_ms float8, tokens_in int, tokens_out int, attempts int)
+    tool_calls jsonb, latency_ms float8, tokens_in int, tokens_out int, cost numeric, attempts int)
 ), gone AS (
   DELETE FROM work_item w USING done d
    WHERE w.organization_id = :organization AND w.run_id = :run AND w.test_version_id = d.test_version_id AND w.trial = d.trial
@@ -28,12 +31,12 @@ WITH done AS (
   RETURNING w.test_version_id, w.trial, w.attempt, w.position
 ), kept AS (
   INSERT INTO test_result (organization_id, run_id, test_version_id, trial, id, test_id, requirement_id, position, outcome,
-    error_code, error_detail, attempts, request, response, output, context, tool_calls, latency_ms, tokens_in, tokens_out)
+    error_code, error_detail, attempts, request, response, output, context, tool_calls, latency_ms, tokens_in, tokens_out, cost)
   SELECT :organization, :run, d.test_version_id, d.trial, d.id, d.test_id, d.requirement_id, g.position, d.outcome,
     d.error_code, d.error_detail, COALESCE(d.attempts, g.attempt), d.request, d.response, d.output,
-    ARRAY(SELECT jsonb_array_elements_text(d.context)), d.tool_calls, d.latency_ms, d.tokens_in, d.tokens_out
+    ARRAY(SELECT jsonb_array_elements_text(d.context)), d.tool_calls, d.latency_ms, d.tokens_in, d.tokens_out, d.cost
     FROM gone g JOIN done d USING (test_version_id, trial)
-  RETURNING id
+  RETURNING id, cost
 ), judged AS (
   INSERT INTO evaluation (organization_id, id, result_id, run_id, metric_version_id, position, applicable, verdict, score, label,
     reason, evidence, duration_ms, model, tokens_in, tokens_out, cost, raw)
@@ -42,6 +45,10 @@ WITH done AS (
     FROM jsonb_to_recordset(CAST(:evaluations AS jsonb)) AS e (id uuid, result_id uuid, metric_version_id uuid, position int, applicable boolean,
       verdict text, score float8, label text, reason text, evidence jsonb, duration_ms float8, model text, tokens_in int, tokens_out int,
       cost numeric, raw jsonb) JOIN kept k ON k.id = e.result_id
+  RETURNING cost
+), counted AS (
+  UPDATE test_run SET spent = spent + COALESCE((SELECT sum(cost) FROM kept), 0) + COALESCE((SELECT sum(cost) FROM judged), 0)
+   WHERE organization_id = :organization AND id = :run AND cost_cap IS NOT NULL
 )
 SELECT count(*) FROM kept
 """
@@ -165,6 +172,7 @@ def _result(result_id: UUID, answer: Answer) -> dict[str, Any]:
         "latency_ms": exchange.latency_ms,
         "tokens_in": exchange.tokens_in,
         "tokens_out": exchange.tokens_out,
+        "cost": None if exchange.cost is None else str(exchange.cost),
         "attempts": answer.attempts,
     }
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, cast
 from uuid import UUID
 
@@ -22,12 +23,15 @@ from rhesis_app.authoring.models import (
 from rhesis_app.endpoints.actions.exchange import snapshot_of
 from rhesis_app.endpoints.actions.judging import judge_facts
 from rhesis_app.endpoints.models import Endpoint
+from rhesis_app.endpoints.rules.costs import read_prices
+from rhesis_app.endpoints.rules.models import money
 from rhesis_app.kernel.errors import Conflict, Invalid
 from rhesis_app.kernel.ids import new_id
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.registry import Registry
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.projects.models import Project
+from rhesis_app.runs.actions.cost_caps import check_cost_cap
 from rhesis_app.runs.models import RunMetric, TestRun
 from rhesis_app.runs.rules import DEADLINE, MAX_ATTEMPTS, slots
 from rhesis_app.runs.rules.trials import MAX_PLANNED, TOO_MANY, check_trials
@@ -58,6 +62,7 @@ class NewRun:
     """A run to start. Empty `metric_ids` means the test set's metrics, else those of each test's requirement.
 
     Each test is asked `trials` times, unless it says itself how often; `reducer` makes one outcome of a test's trials.
+    `cost_cap` (US dollars) stops it when what is known of its cost has reached that much.
     """
 
     test_set_id: UUID
@@ -67,6 +72,7 @@ class NewRun:
     schedule_id: UUID | None = None
     trials: int = 1
     reducer: Reducer = MAJORITY
+    cost_cap: Decimal | None = None
 
     @property
     def body(self) -> str:
@@ -75,6 +81,7 @@ class NewRun:
         # what a request does not use leaves its digest as it was before there was such a thing
         parts += [f"trials={self.trials}"] if self.trials != 1 else []
         parts += [f"reducer={self.reducer.name}:{self.reducer.k}"] if self.reducer != MAJORITY else []
+        parts += [f"cost_cap {money(self.cost_cap)}"] if self.cost_cap is not None else []
         return hashlib.sha256("|".join(parts).encode()).hexdigest()
 
 
@@ -89,7 +96,8 @@ class ChosenMetric:
 def start_run(scope: Scope, registry: Registry, new: NewRun) -> UUID:
     """Accept a run and ring for its slices; the same idempotency key gives the same run.
 
-    Raises Invalid (an empty set, no metric, too many trials), NotFound, Conflict (the key was used for another request).
+    Raises Invalid (an empty set, no metric, too many trials, a cap on a cost that cannot be known), NotFound, Conflict (the key was used
+    for another request).
     """
     check_trials(new.trials, new.reducer)
     test_set = scope.get(TestSet, new.test_set_id)
@@ -118,6 +126,8 @@ def _accept(scope: Scope, registry: Registry, new: NewRun, test_set: TestSet) ->
         frozen = freeze_test_set(scope, test_set.id)
         chosen = _choose_metrics(scope, new, test_set, frozen)
         versions = freeze_metrics(scope, registry, list(dict.fromkeys(item.metric_id for item in chosen)))
+        snapshot, judges = snapshot_of(endpoint), judge_facts(scope, versions.values())
+        check_cost_cap(new.cost_cap, snapshot, (read_prices(facts["prices"]) for facts in judges.values()))
         row = TestRun(
             id=run_id,
             project_id=test_set.project_id,
@@ -125,14 +135,15 @@ def _accept(scope: Scope, registry: Registry, new: NewRun, test_set: TestSet) ->
             test_set_id=test_set.id,
             test_set_version_id=frozen.id,
             endpoint_id=endpoint.id,
-            endpoint_snapshot=snapshot_of(endpoint).to_json(),
+            endpoint_snapshot=snapshot.to_json(),
             config={
                 "max_attempts": MAX_ATTEMPTS,
                 "metrics_from": _source(new, chosen),
-                "judges": judge_facts(scope, versions.values()),
+                "judges": judges,
             },
             planned=frozen.test_count * new.trials,
             trials=new.trials,
+            cost_cap=new.cost_cap,
             idempotency_key=new.idempotency_key,
             idempotency_body=new.body if new.idempotency_key else None,
             started_by=scope.actor.user_id,

@@ -1,4 +1,4 @@
-"""The sweeper: leases that ran out, runs nobody drives or that are done, jobs nobody does, schedules that are due.
+"""The sweeper: leases that ran out, runs nobody drives, that are done or have spent what they may, jobs, schedules that are due.
 
 It never talks to an endpoint.
 """
@@ -26,6 +26,7 @@ class Swept:
     returned: int
     lost: int
     late: int
+    spent: int
     ended: int
     rung: int
     fired: int
@@ -36,13 +37,21 @@ def sweep(host: Host) -> Swept:
     """One round, set-based; two sweepers at once only do the same thing twice."""
     leases = host.ask("SELECT * FROM sweep_leases(:most)", most=_MOST)[0]
     late = host.ask("SELECT sweep_deadlines(:most) AS ended", most=_MOST)[0]["ended"]
+    spent = host.ask("SELECT end_spent(NULL, :most) AS ended", most=_MOST)[0]["ended"]
     ended = sum(_finalise(host, row) for row in host.ask("SELECT * FROM finished_runs(:most)", most=_MOST))
     rung = sum(_ring(host, row) for row in host.ask("SELECT * FROM due_runs(:most)", most=_MOST))
     host.ask("SELECT sweep_expired()")
     fired = fire_due(host)
     jobs = sweep_jobs(host)
     return Swept(
-        returned=leases["returned"], lost=leases["lost"], late=late, ended=ended, rung=rung, fired=fired, jobs=jobs
+        returned=leases["returned"],
+        lost=leases["lost"],
+        late=late,
+        spent=spent,
+        ended=ended,
+        rung=rung,
+        fired=fired,
+        jobs=jobs,
     )
 
 

@@ -53,13 +53,18 @@ blueprint = ApiBlueprint("runs_api", __name__, url_prefix="/api/v1", description
 @blueprint.arguments(NewRunArguments)
 @blueprint.answers(202, RunView)
 def start(headers: dict[str, Any], arguments: dict[str, Any], test_set_id: UUID) -> Answer:
-    """Start a run of a test set against an endpoint. Send `Idempotency-Key` so that a repeated request starts nothing."""
+    """Start a run of a test set against an endpoint. Send `Idempotency-Key` so that a repeated request starts nothing.
+
+    With `cost_cap` it stops when its known cost has reached so many US dollars: what is in flight is kept, the rest becomes
+    errors `cost_cap`. Refused where neither the endpoint's answers nor its judges have a known cost.
+    """
     new = NewRun(
         test_set_id=test_set_id,
         endpoint_id=arguments["endpoint_id"],
         metric_ids=tuple(arguments["metric_ids"]),
         trials=arguments["trials"],
         reducer=reducer_of(arguments["reducer"]),
+        cost_cap=arguments["cost_cap"],
         idempotency_key=headers["idempotency_key"],
     )
     return _accepted(start_run(current_scope(), runtime().registry, new))

@@ -42,6 +42,7 @@ class Options:
     timeout: float
     patience: float
     cancel_on_interrupt: bool
+    cost_cap: str | None
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EPILOG)
@@ -67,6 +68,7 @@ class Options:
     show_default=True,
     help="Seconds to go on while the server does not answer, as during a restart.",
 )
+@click.option("--cost-cap", metavar="DOLLARS", help="Stop the run when its known cost has reached so many US dollars.")
 @click.option("--cancel-on-interrupt", is_flag=True, help="Cancel the run on Ctrl-C; without it the run goes on.")
 def run(**options: Any) -> None:
     """Run a test set against an endpoint on a Rhesis App server, and exit as its gates decide."""
@@ -126,6 +128,7 @@ class _Pipeline:
     def _start(self, found: Found) -> Mapping[str, Any]:
         body: dict[str, Any] = {"endpoint_id": found.endpoint_id, "metric_ids": list(found.metric_ids)}
         body |= {"trials": self.options.trials} if self.options.trials > 1 else {}
+        body |= {"cost_cap": self.options.cost_cap} if self.options.cost_cap is not None else {}
         key = self.options.key or f"cli-{uuid4()}"
         return self.server.post(f"/test-sets/{found.test_set_id}/runs", body, key=key)
 

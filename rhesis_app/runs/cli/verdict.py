@@ -48,12 +48,16 @@ def verdict_of(run: Mapping[str, Any], wanted: Sequence[str] = ()) -> Verdict:
 
 
 def numbers_of(run: Mapping[str, Any]) -> tuple[str, ...]:
-    """`12 / 15 passed · 2 errors · 1 unscored`, then the rate with its interval."""
+    """`12 / 15 passed · 2 errors · 1 unscored`, then the rate with its interval, and where a cost cap stopped the run."""
     shown, totals = run["pass_rate"], tests_of(run)
     rate = Rate(**{name: shown[name] for name in ("value", "low", "high", "passed", "n", "excluded")})
     lines = [f"{rate.passed:,} / {rate.n:,} passed{left_out(totals)}"]
     if rate.value is not None:
         lines.append(f"pass rate {rate.percent}, 95 % interval {rate.interval}".replace("\u00a0", " "))
+    cost = run.get("cost") or {}
+    if cost.get("not_asked"):
+        not_asked = f"{cost['not_asked']:,} of {totals['planned']:,} tests not asked"
+        lines.append(f"stopped at its cost cap of ${cost['cap']}: {not_asked}")
     return tuple(lines)
 
 

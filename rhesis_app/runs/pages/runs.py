@@ -23,7 +23,6 @@ from rhesis_app.runs.actions.check import Callout, Ways, check_run
 from rhesis_app.runs.actions.pause import pause_run, resume_run
 from rhesis_app.runs.actions.quick_check import start_quick_check
 from rhesis_app.runs.actions.start import start_run
-from rhesis_app.runs.queries.breakdown import judging_cost
 from rhesis_app.runs.queries.checks import CheckedRun
 from rhesis_app.runs.queries.preflight import RunChoices, preflight, run_choices
 from rhesis_app.runs.queries.results import ResultFilter, list_results
@@ -200,7 +199,6 @@ def _parts(page: RunPage) -> dict[str, Any]:
         "gates": gates_of(page.beside),
         "can_manage_gates": scope.may(Permission.GATE_MANAGE, project=page.run.project_id),
         "metrics": metrics,
-        "judging": judging_cost(metrics),
         "chosen": chosen,
         **forms.filter_links(forms.FILTERS, request.args),
         "hidden": forms.kept_filters(("outcome", "metric", "flaky"), request.args),

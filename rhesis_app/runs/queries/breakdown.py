@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -12,6 +11,7 @@ from rhesis_app.authoring.models import MetricVersion, Requirement
 from rhesis_app.endpoints.rules.models import money
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.models import EffectiveEvaluation, EffectiveResult, EffectiveTest, RunMetric, TestResult, TestRun
+from rhesis_app.runs.queries.costs import count_spent
 from rhesis_app.runs.queries.runs import ALIKE, one_run
 from rhesis_app.runs.queries.views import PassRate, rate_from
 from rhesis_app.scoring.stats import clustered_rate
@@ -130,12 +130,16 @@ def parts_of(scope: Scope, run: CountedRun, frozen: Mapping[str, Any] | None) ->
 
 
 def count_parts(scope: Scope, run: CountedRun, groups: Sequence[Any] | None = None) -> dict[str, Any]:
-    """The run by requirement and by metric, people's reviews included, as JSON that a run keeps.
+    """The run by requirement and by metric, people's reviews included, and its cost, as JSON that a run keeps.
 
     By requirement its results are counted, or with `groups` of tests these; by metric always results.
     """
     requirements = _count_requirements(scope, run.id) if groups is None else requirements_in(groups)
-    return {"requirements": requirements, "metrics": _count_metrics(scope, run)}
+    return {
+        "requirements": requirements,
+        "metrics": _count_metrics(scope, run),
+        "spent": count_spent(scope, run.id),
+    }
 
 
 def totals_in(parts: Mapping[str, Any]) -> dict[str, int]:
@@ -158,17 +162,6 @@ def outcomes_of(rates: Iterable[RequirementRate]) -> dict[str, int]:
         totals["error"] += one.error
         totals["unscored"] += one.unscored
     return totals
-
-
-def judging_cost(metrics: Iterable[MetricRate]) -> str:
-    """What the judges of a run came to, in words; empty when nothing is known of any."""
-    asked = [one for one in metrics if one.tokens_in is not None or one.tokens_out is not None or one.cost is not None]
-    if not asked:
-        return ""
-    tokens = sum((one.tokens_in or 0) + (one.tokens_out or 0) for one in asked)
-    costs = [Decimal(one.cost) for one in asked if one.cost is not None]
-    said = f"judging took {tokens:,} tokens"
-    return f"{said}, ${money(sum(costs[1:], start=costs[0]))}" if costs else said
 
 
 def _count_requirements(scope: Scope, run_id: UUID) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from math import ceil
 from typing import Any, Literal
 from uuid import UUID
@@ -13,9 +14,9 @@ from rhesis_app.endpoints.models import Endpoint
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.registry import Registry
 from rhesis_app.kernel.scope import Scope
-from rhesis_app.runs.models import TestResult, TestRun
+from rhesis_app.runs.models import TestResult
+from rhesis_app.runs.queries.estimates import Spending, cost_range, expected_cost, latest_runs_of, read_spending
 from rhesis_app.runs.queries.preflight import JudgingMetric, Preflight, preflight
-from rhesis_app.runs.rules import COUNTED
 from rhesis_app.sdk import Need
 
 _RUNS = 5
@@ -31,13 +32,14 @@ class WantedRun:
     endpoint_id: UUID
     metric_ids: tuple[UUID, ...] = ()
     trials: int = 1
+    cost_cap: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
     """One thing looked at. `failed`: the run would be refused or tell nothing; `warning`: part of it would.
 
-    `check` is one of tests, metrics, evaluators, needs, models, endpoint, call.
+    `check` is one of tests, metrics, evaluators, needs, models, endpoint, with a cap cost_cap, and call.
     """
 
     check: str
@@ -57,6 +59,11 @@ class Estimate:
     cost: tuple[str, ...] | None
     currency: str | None
     notes: tuple[str, ...]
+
+    @property
+    def cost_in_words(self) -> str:
+        """The cost for reading."""
+        return cost_range(self.cost)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +108,7 @@ class Known:
     is_other_project: bool
     latencies: Latencies | None
     first: FirstTest | None
+    spending: Spending = field(default_factory=Spending)
 
 
 def read_known(scope: Scope, registry: Registry, wanted: WantedRun) -> Known:
@@ -115,6 +123,7 @@ def read_known(scope: Scope, registry: Registry, wanted: WantedRun) -> Known:
         is_other_project=endpoint.project_id != found.project_id,
         latencies=_latencies(scope, wanted.endpoint_id),
         first=_first(scope, wanted.test_set_id),
+        spending=read_spending(scope, endpoint, found.metrics),
     )
 
 
@@ -134,11 +143,9 @@ def checks_of(known: Known, wanted: WantedRun) -> tuple[Check, ...]:
 def estimate_of(known: Known, wanted: WantedRun, measured_ms: float | None = None) -> Estimate:
     """Calls, seconds and cost. `measured_ms` is what one call took just now, for an endpoint without a past."""
     calls = known.found.calls(wanted.trials)
-    notes = ["What the endpoint's own calls cost is not known here."]
-    if any(Need.JUDGE in one.needs for one in known.found.metrics):
-        notes.append(
-            "What judging costs is known when it is done: it depends on how much the answers and the judges say."
-        )
+    expected = expected_cost(known.spending, known.found.metrics, calls, wanted.trials)
+    notes = list(expected.notes)
+    currency = None if expected.cost is None else "USD"
     turns = ceil(calls / known.endpoint.max_concurrency)
     at_once = f"at most {known.endpoint.max_concurrency} at a time"
     if known.latencies is not None:
@@ -152,9 +159,9 @@ def estimate_of(known: Known, wanted: WantedRun, measured_ms: float | None = Non
         notes.append(f"Seconds from the one call made just now, {at_once}: no earlier run of this endpoint tells more.")
     else:
         notes.append("No earlier run of this endpoint tells how long it takes.")
-        return Estimate(calls=calls, seconds=None, cost=None, currency=None, notes=tuple(notes))
+        return Estimate(calls=calls, seconds=None, cost=expected.cost, currency=currency, notes=tuple(notes))
     seconds = (round(turns * low / 1000, 2), round(turns * high / 1000, 2))
-    return Estimate(calls=calls, seconds=seconds, cost=None, currency=None, notes=tuple(notes))
+    return Estimate(calls=calls, seconds=seconds, cost=expected.cost, currency=currency, notes=tuple(notes))
 
 
 def _tests(found: Preflight) -> Check:
@@ -235,17 +242,11 @@ def _endpoint(known: Known) -> Check:
 
 def _latencies(scope: Scope, endpoint_id: UUID) -> Latencies | None:
     """Of the answers in the endpoint's latest runs; copies in re-scores are left out."""
-    latest = (
-        scope.select(TestRun.id)
-        .where(TestRun.endpoint_id == endpoint_id, TestRun.kind.in_(COUNTED), TestRun.finished_at.is_not(None))
-        .order_by(TestRun.id.desc())
-        .limit(_RUNS)
-    )
     spread = func.percentile_cont([0.5, 0.95]).within_group(TestResult.latency_ms)
     row = scope.session.execute(
         select(spread, func.count(TestResult.latency_ms)).where(
             TestResult.organization_id == scope.organization_id,
-            TestResult.run_id.in_(latest),
+            TestResult.run_id.in_(latest_runs_of(scope, endpoint_id)),
             TestResult.latency_ms.is_not(None),
             TestResult.outcome != "error",
         )

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import aliased
 
 from rhesis_app.authoring.models import Prompt, PromptVersion, Requirement, TestSet, TestVersion
-from rhesis_app.endpoints.rules.chats import cost_of_chat
+from rhesis_app.endpoints.rules.models import money
 from rhesis_app.kernel.errors import NotFound
 from rhesis_app.kernel.paging import PageRequest, keyset
 from rhesis_app.kernel.permissions import Permission
@@ -106,7 +106,7 @@ class ResultView:
 
     `answer_of` is the number of the run that got this answer, where this one only scored it.
     `trials` are all of the test's with a result, this one among them; none where each test was asked once.
-    `cost` (US dollars) is known of a model with prices that was asked itself; `prompt_source` says which version of a prompt
+    `cost` (US dollars) is null where it is not known, and where another run paid for the answer; `prompt_source` says which version of a prompt
     the text came from. `replaced` is the error that stood here before a retry; `stands_in` says where a retry's answer counts,
     and there alone it is reviewed.
     """
@@ -179,7 +179,7 @@ def view_result(scope: Scope, registry: Registry, result_id: UUID) -> ResultView
         evaluations=tuple(_evaluation(registry, one) for one in found.pop("evaluations")),
         reviews=tuple(review_view(one) for one in found.pop("reviews")),
         trials=tuple(_trial(one) for one in found.pop("trials")),
-        cost=cost_of_chat(found.pop("chat"), row.tokens_in, row.tokens_out),
+        cost=money(found.pop("cost")),
         prompt_source=_origin(found),
         replaced=replaced_view(found.pop("replaced")),
         stands_in=stands,
@@ -199,7 +199,6 @@ def _one(scope: Scope, result_id: UUID) -> Select[Any]:
             *(version.facts.label("metadata"), version.prompt_version_id, version.prompt_values),
             *(Prompt.id.label("prompt_id"), Prompt.name.label("prompt_name")),
             PromptVersion.number.label("prompt_number"),
-            TestRun.endpoint_snapshot["chat"].label("chat"),
             *(getattr(EffectiveResult, name) for name in _KEPT),
             evaluations_of_result(SHOWN).label("evaluations"),
             reviews_of_result().label("reviews"),
@@ -270,7 +269,18 @@ def _origin(found: dict[str, Any]) -> FrozenOrigin | None:
 _KEPT = (
     *("id", "test_id", "position", "trial", "requirement_id", "outcome", "error_code", "error_detail", "attempts"),
     *("automated_outcome", "is_reviewed"),
-    *("request", "response", "output", "context", "tool_calls", "latency_ms", "tokens_in", "tokens_out", "created_at"),
+    *(
+        "request",
+        "response",
+        "output",
+        "context",
+        "tool_calls",
+        "latency_ms",
+        "tokens_in",
+        "tokens_out",
+        "cost",
+        "created_at",
+    ),
 )
 
 

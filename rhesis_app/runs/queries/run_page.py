@@ -20,6 +20,7 @@ from rhesis_app.runs.queries.breakdown import (
     tests_by_requirement,
 )
 from rhesis_app.runs.queries.children import ChildRun, child_run, children
+from rhesis_app.runs.queries.costs import cap_words, cost_words, price_words, stopped_words, token_words
 from rhesis_app.runs.queries.finding import finding_of, left_out_of, origin_of, steadiness_of
 from rhesis_app.runs.queries.progress import Progress, open_work, retries_used, standing_still, time_left_ms
 from rhesis_app.runs.queries.runs import one_run
@@ -87,6 +88,28 @@ class RunPage:
         return asks and self.run.totals.error > 0 and self.retrying is None
 
     @property
+    def cost(self) -> tuple[str, ...]:
+        """What it came to, in lines of words; nothing where nothing is known."""
+        return tuple(said for said in (cost_words(self.run.cost), token_words(self.run.cost)) if said)
+
+    @property
+    def prices(self) -> str:
+        """What the endpoint's tokens cost, as the run froze it."""
+        endpoint = self.frozen.endpoint
+        return price_words((endpoint.get("chat") or endpoint).get("prices"))
+
+    @property
+    def cap(self) -> str:
+        """What it may spend."""
+        cap = self.run.cost.cap if self.run.cost else None
+        return cap_words(cap) if cap else "none"
+
+    @property
+    def stopped(self) -> str:
+        """That it stopped at its cost cap, if it did."""
+        return stopped_words(self.run.cost, self.run.totals)
+
+    @property
     def again(self) -> list[tuple[str, str]]:
         """The fields of the form that starts a run like this one; metrics are among them when they were chosen for it."""
         chosen = self.run.metrics if self.frozen.config.get("metrics_from") == "given" else ()
@@ -94,13 +117,14 @@ class RunPage:
         if self.run.trials > 1 and self.run.reducer is not None:
             fields += [("trials", str(self.run.trials)), ("reducer", self.run.reducer.name)]
             fields += [("k", str(self.run.reducer.k))] if self.run.reducer.k else []
-        return [*fields, *(("metric_ids", str(one.id)) for one in chosen)]
+        cap = self.run.cost.cap if self.run.cost else None
+        return [*fields, *(("metric_ids", str(one.id)) for one in chosen), *([("cost_cap", cap)] if cap else [])]
 
     @property
     def seen(self) -> str:
         """A short hash of what the page shows and a poll may find changed."""
         run = self.run
-        said = (self.waits_for, self.retries_used)
+        said = (self.waits_for, self.retries_used, self.stopped)
         asked = (run.cancel_requested_at, run.paused_at)
         state = (astuple(run.totals), run.status, *asked, self.progress.in_flight, *said)
         return hashlib.sha256(repr(state).encode()).hexdigest()[:16]

@@ -16,6 +16,7 @@ from rhesis_app.kernel.paging import By, Page, PageRequest, keyset, page_of
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.models import EffectiveResult, EffectiveTest, RunMetric, Schedule, TestRun
+from rhesis_app.runs.queries.costs import FROZEN, spent_now
 from rhesis_app.runs.queries.json_rows import json_object
 from rhesis_app.runs.queries.progress import Progress, open_work, standing_still
 from rhesis_app.runs.queries.views import Counts, RunView, run_view
@@ -108,7 +109,7 @@ def run_is_finished(scope: Scope, run_id: UUID) -> bool:
 
 def one_run(scope: Scope, *conditions: Any, extra: tuple[Any, ...] = ()) -> Any:
     """The row of one run as `run_view` takes it, with `extra` columns; NotFound when there is none to read."""
-    row = scope.session.execute(select_runs(scope, *extra).where(*conditions)).one_or_none()
+    row = scope.session.execute(select_runs(scope, spent_now(), *extra).where(*conditions)).one_or_none()
     if row is None:
         raise NotFound("There is no such run here.")
     scope.require(Permission.RUN_READ, project=row.project_id)
@@ -162,7 +163,7 @@ def select_runs(scope: Scope, *extra: Any) -> Select[Any]:
             *(TestRun.planned, TestRun.totals, TestRun.test_set_id, TestRun.endpoint_id, TestRun.created_at),
             *(TestRun.started_at, TestRun.finished_at, TestRun.cancel_requested_at, TestRun.paused_at),
             *(TestRun.trials, TestRun.test_count, TestRun.reduced, TestRun.config["reducer"].label("reducer")),
-            _PAUSED_BY.name.label("paused_by_name"),
+            *(_PAUSED_BY.name.label("paused_by_name"), TestRun.cost_cap, FROZEN.label("spent")),
             *(
                 TestRun.parent_run_id,
                 TestRun.chosen_by,

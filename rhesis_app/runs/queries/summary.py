@@ -10,7 +10,7 @@ from rhesis_app.runs.queries.finding import finding_of, left_out_of, origin_of, 
 from rhesis_app.runs.queries.runs import view_run
 from rhesis_app.runs.queries.views import PassRate
 from rhesis_app.runs.queries.wording import words_of
-from rhesis_app.sdk import MetricSnapshot, PartRate, Rate, RunSummary
+from rhesis_app.sdk import MetricSnapshot, PartRate, Rate, RunCost, RunSummary
 
 
 def run_summary(scope: Scope, registry: Registry, run_id: UUID, *, url: str | None = None) -> RunSummary:
@@ -43,6 +43,7 @@ def run_summary(scope: Scope, registry: Registry, run_id: UUID, *, url: str | No
         url=url,
         finding=" ".join(said for said in (origin_of(run), finding_of(run, parts.requirements)) if said),
         left_out=left_out_of(run),
+        cost=run.cost or RunCost(),
         by_requirement=tuple(
             PartRate(name=one.name or "Without a requirement", rate=_rate(one.rate)) for one in parts.requirements
         ),

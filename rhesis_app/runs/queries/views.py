@@ -8,11 +8,12 @@ from uuid import UUID
 
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.scope import Scope
+from rhesis_app.runs.queries.costs import run_cost
 from rhesis_app.runs.rules import COUNTED, rate_of, totals_of
 from rhesis_app.runs.rules.reduced import AlikeTests, Consistency, Reduced, reduced_of, results_in
 from rhesis_app.scoring.reducers import Reducer, ReducerName
 from rhesis_app.scoring.stats import pass_rate
-from rhesis_app.sdk import Rate, Totals
+from rhesis_app.sdk import Rate, RunCost, Totals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +115,7 @@ class RunView:
     `kind` says how it came to be: `run`, `rerun` (its `parent`'s tests, asked again) or `rescore` (its parent's answers,
     judged again without a call) or `retry` (its parent's errors, asked again: an answer takes the place of its error there).
     `chosen_by` is set where an outcome in run number `chosen_from` chose its tests. `paused_by` is a person's name.
+    `cost` is null in lists while the run goes on.
     `started_by` is a person's name or, where nobody did, “schedule” and the name of the one that did.
 
     `trials` is how often each test is asked, unless the test says otherwise. `totals` count results; `test_totals`, the
@@ -152,6 +154,7 @@ class RunView:
     can_pause: bool
     can_resume: bool
     can_execute: bool
+    cost: RunCost | None = None
 
     @property
     def is_finished(self) -> bool:
@@ -241,6 +244,7 @@ def run_view(scope: Scope, row: Any, counts: Counts) -> RunView:
         can_pause=may_stop and row.paused_at is None,
         can_resume=may_stop and row.paused_at is not None,
         can_execute=scope.may(Permission.RUN_EXECUTE, project=row.project_id),
+        cost=run_cost(row, totals),
     )
 
 

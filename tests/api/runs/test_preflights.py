@@ -187,7 +187,9 @@ def test_a_judge_is_asked_whether_it_answers(alice: Person) -> None:
             assert len(model.calls) == 1
             assert found(looked(alice, world, call=False))["models"][0] == "skipped"
             assert len(model.calls) == 1
-            assert "What judging costs" in " ".join(answer["estimate"]["notes"])
+            assert "What judging by “Contains the expected answer” costs is not known yet" in " ".join(
+                answer["estimate"]["notes"]
+            )
         with ScriptedModel(fault="error") as broken:
             status, message = found(looked(alice, judged_world(alice, server.url, broken.url)))["models"]
         assert status == "failed"

@@ -57,8 +57,7 @@ def make_world(person: Person, url: str, tests: list[tuple[str, str]], **endpoin
                 name="bot",
                 url=url,
                 request_template={"message": "{{ input }}"},
-                response_mapping={"output": "$.reply"},
-                **{"timeout_s": 5, "max_concurrency": 8, **endpoint},
+                **{"response_mapping": {"output": "$.reply"}, "timeout_s": 5, "max_concurrency": 8, **endpoint},
             )
             session.add(target)
             session.flush()

@@ -127,6 +127,8 @@ def test_checking_first_shows_what_was_found_and_starts_nothing(alice: Person, p
     assert "“Release regression” has 3 tests." in page
     assert "first test got no answer" in page  # that endpoint's host does not exist
     assert "<dt>Calls</dt><dd>3</dd>" in page
-    assert "What the endpoint&#39;s own calls cost is not known here." in page
+    assert (
+        "What the endpoint&#39;s own calls cost is not known: it has no prices, and its answers tell no cost." in page
+    )
     assert alice.count(TestRun) == 1
     assert alice.web.post("/p/support-copilot/runs/check", {"test_set": form["test_set"]}).status_code == 422

@@ -17,6 +17,7 @@ NEVER = [
     "template",
     "secret",
     "deadline",
+    "cost_cap",
 ]
 
 

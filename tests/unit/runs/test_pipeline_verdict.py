@@ -69,3 +69,11 @@ def test_every_gate_says_its_sentence() -> None:
         "gate undecided: G1 (≥ 90 %). So it is.",
         "undecided: no gate failed, and not every gate could decide.",
     )
+
+
+def test_a_run_that_its_cap_stopped_says_so() -> None:
+    ended = run(20, 0, status="partial", error=30) | {"cost": {"cap": "1.5", "not_asked": 29}}
+    verdict = verdict_of(ended)
+    assert "stopped at its cost cap of $1.5: 29 of 50 tests not asked" in verdict.lines
+    assert verdict.status is Exit.UNDECIDED
+    assert not [line for line in verdict_of(run(20, 0) | {"cost": None}).lines if "cap" in line]
