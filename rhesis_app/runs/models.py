@@ -26,6 +26,7 @@ class TestRun(Identified, Stamped, TenantOwned, Base):
     """One execution of one frozen test set against one endpoint, with everything it depends on frozen in it.
 
     `chosen_by` is set where an outcome in an earlier run chose its tests: such a run says nothing of the whole set.
+    `answers` counts, once it has ended, what a replay took from the recording of the run `recording_run_id` and what it asked.
     """
 
     __tablename__ = "test_run"
@@ -39,6 +40,7 @@ class TestRun(Identified, Stamped, TenantOwned, Base):
         belongs_to("endpoint_id", "endpoint"),
         belongs_to("parent_run_id", "test_run"),
         belongs_to("schedule_id", "schedule"),
+        belongs_to("recording_run_id", "test_run"),
         Index("ix_test_run_open", "id", postgresql_where=text("finished_at IS NULL")),
         Index("ix_test_run_test_set_id", "organization_id", "test_set_id", "number"),
         Index(
@@ -58,6 +60,15 @@ class TestRun(Identified, Stamped, TenantOwned, Base):
         CheckConstraint("kind = 'run' OR parent_run_id IS NOT NULL", name="parent"),
         CheckConstraint("chosen_by IN ('failed', 'error')", name="chosen_by"),
         Index("ix_test_run_parent_run_id", "organization_id", "parent_run_id"),
+        CheckConstraint("source IN ('live', 'record', 'replay', 'replay-or-fail')", name="source"),
+        CheckConstraint(
+            "(recording_run_id IS NOT NULL) = (source IN ('replay', 'replay-or-fail'))", name="recording_run_id"
+        ),
+        Index(
+            "ix_test_run_recorded",
+            *("organization_id", "test_set_id", "number"),
+            postgresql_where=text("source = 'record'"),
+        ),
     )
     project_id: Mapped[UUID]
     number: Mapped[int]
@@ -80,6 +91,9 @@ class TestRun(Identified, Stamped, TenantOwned, Base):
     idempotency_body: Mapped[str | None]
     started_by: Mapped[UUID | None] = mapped_column(ForeignKey("app_user.id", ondelete="SET NULL"))
     schedule_id: Mapped[UUID | None]
+    source: Mapped[str] = mapped_column(default="live", server_default="live")
+    recording_run_id: Mapped[UUID | None]
+    answers: Mapped[Any] = mapped_column(JSONB(none_as_null=True), nullable=True, default=None)
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     deadline_at: Mapped[datetime]
@@ -225,6 +239,24 @@ class TestResult(ResultColumns, TenantOwned, Base):
         Index("ix_test_result_run_requirement", "run_id", "requirement_id", "outcome"),
         Index("ix_test_result_run_position", "run_id", "position", "trial"),
     )
+
+
+class RecordedExchange(TenantOwned, Base):
+    """What an endpoint answered to a content (a hash, see `content_hash`) that a test sent. Insert-only.
+
+    `run_id` is the run whose recording it belongs to; a replay that had to ask adds to the one that it replays.
+    """
+
+    __tablename__ = "recorded_exchange"
+    __table_args__ = (belongs_to("run_id", "test_run"), belongs_to("test_id", "test"))
+    run_id: Mapped[UUID] = mapped_column(primary_key=True)
+    content_hash: Mapped[str] = mapped_column(primary_key=True)
+    test_id: Mapped[UUID] = mapped_column(primary_key=True)
+    status: Mapped[int]
+    is_json: Mapped[bool]
+    body: Mapped[str]
+    latency_ms: Mapped[float]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class EvaluationColumns:

@@ -16,14 +16,16 @@ from rhesis_app.runs.rules import LEASE_S
 _CLAIM = text(
     """
 WITH live AS (
-  SELECT count(*) AS n FROM work_item WHERE endpoint_id = :endpoint AND lease_owner IS NOT NULL AND lease_until > now()
+  SELECT count(*) AS n FROM work_item WHERE endpoint_id = CAST(:endpoint AS uuid) AND lease_owner IS NOT NULL AND lease_until > now()
 ), one AS MATERIALIZED (
   SELECT run_id, test_version_id, trial FROM work_item
    WHERE organization_id = :organization AND run_id = :run AND lease_owner IS NULL AND solo AND not_before <= now()
+     AND endpoint_id IS NOT DISTINCT FROM CAST(:endpoint AS uuid)
    ORDER BY not_before, position LIMIT LEAST(:alone, GREATEST(0, :most - (SELECT n FROM live))) FOR UPDATE SKIP LOCKED
 ), many AS MATERIALIZED (
   SELECT run_id, test_version_id, trial FROM work_item
    WHERE organization_id = :organization AND run_id = :run AND lease_owner IS NULL AND NOT solo AND not_before <= now()
+     AND endpoint_id IS NOT DISTINCT FROM CAST(:endpoint AS uuid)
      AND NOT EXISTS (SELECT 1 FROM one)
    ORDER BY not_before, position LIMIT LEAST(:k, GREATEST(0, :most - (SELECT n FROM live))) FOR UPDATE SKIP LOCKED
 ), taken AS (
@@ -41,7 +43,8 @@ SELECT t.*, v.test_id, v.requirement_id, v.prompt, v.expected, v.messages, v.con
 class ClaimRequest:
     """At most `k` items of a run for `owner`, while the endpoint has fewer than `most` calls in flight.
 
-    Without an endpoint stored answers are scored: nobody is called, and only the slice's own width is a limit.
+    Only items that ask this endpoint are claimed. Those without one take a stored or recorded answer: nobody is called, and
+    only the slice's own width is a limit.
     """
 
     run_id: UUID

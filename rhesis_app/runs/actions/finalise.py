@@ -8,7 +8,9 @@ from sqlalchemy import Exists, exists, func, select, update
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.models import TestRun, WorkItem
 from rhesis_app.runs.queries.breakdown import count_parts, totals_in
+from rhesis_app.runs.queries.recordings import count_answers
 from rhesis_app.runs.rules import final_status, totals_of
+from rhesis_app.runs.rules.recordings import REPLAYS
 from rhesis_app.scoring.outcome import run_outcome
 
 
@@ -31,6 +33,7 @@ def finalise_run(scope: Scope, run_id: UUID) -> bool:
                 outcome=run_outcome(passed=totals.passed, failed=totals.failed),
                 totals=asdict(totals),
                 parts=parts,
+                answers=count_answers(scope, run_id) if row.source in REPLAYS else None,
                 started_at=func.coalesce(TestRun.started_at, func.now()),
                 finished_at=func.now(),
             )

@@ -15,9 +15,11 @@ from rhesis_app.kernel.registry import Registry
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.actions.claim import Item
 from rhesis_app.runs.actions.finish import Answer, Judged
+from rhesis_app.runs.actions.recordings import open_recording
 from rhesis_app.runs.actions.sources import AnswerSource, AskedEndpoint, StoredAnswers
 from rhesis_app.runs.models import RunMetric, TestRun
-from rhesis_app.runs.rules import SCORING_AT_ONCE, RunKind, retry_budget
+from rhesis_app.runs.rules import SCORING_AT_ONCE, SLOT_THREADS, RunKind, retry_budget
+from rhesis_app.runs.rules.recordings import Source
 from rhesis_app.scoring.engine import EvaluationOutcome, MetricRecipe, PreparedMetric, evaluate
 from rhesis_app.scoring.engine import prepare as prepare_metric
 from rhesis_app.scoring.outcome import result_outcome
@@ -50,7 +52,8 @@ class PlannedMetric:
 class Plan:
     """Everything a slice answers and judges with; safe to use from many threads. `retries` is the run's budget of them.
 
-    Without an `endpoint_id` nobody is asked: its `source` holds answers that another run got.
+    Without an `endpoint_id` nobody is asked: its `source` holds answers that another run got, and what it lacks is handed
+    to the endpoint `asks_missing` where there is one. What is answered is kept in the recording of the run `recording_id`.
     """
 
     run_id: UUID
@@ -59,6 +62,8 @@ class Plan:
     retries: int
     source: AnswerSource
     metrics: Sequence[PlannedMetric]
+    asks_missing: UUID | None = None
+    recording_id: UUID | None = None
 
     @property
     def width(self) -> int:
@@ -73,21 +78,35 @@ class Plan:
 def load_plan(scope: Scope, parts: Parts, run: TestRun) -> Plan:
     """Read a run's frozen endpoint and metrics; the secret is opened here and lives no longer than the slice.
 
-    A run that scores stored answers opens no endpoint's secret and gets no door to one: nobody but a judge can be called.
+    A run that scores stored answers, or replays recorded ones, opens no endpoint's secret and gets no door to one: nobody
+    but a judge can be called. A replay that may ask does so once everything was looked for.
     """
     metrics = _metrics(scope, parts, run)
     if run.kind == RunKind.RESCORE and run.parent_run_id is not None:
         stored = StoredAnswers(run.parent_run_id)
         return Plan(run_id=run.id, endpoint_id=None, limit=SCORING_AT_ONCE, retries=0, source=stored, metrics=metrics)
+    if (replayed := open_recording(scope, run)) is not None:
+        asks = run.endpoint_id if run.source == Source.REPLAY else None
+        return Plan(
+            run_id=run.id,
+            endpoint_id=None,
+            limit=SLOT_THREADS,
+            retries=0,
+            source=replayed,
+            metrics=metrics,
+            asks_missing=asks,
+        )
     snapshot = EndpointSnapshot.from_json(run.endpoint_snapshot)
+    recording_id = run.id if run.source == Source.RECORD else run.recording_run_id
     endpoint = prepare(snapshot, open_secret(scope, parts.secrets, run.endpoint_id))
     return Plan(
         run_id=run.id,
         endpoint_id=run.endpoint_id,
         limit=snapshot.max_concurrency,
         retries=retry_budget(run.planned),
-        source=AskedEndpoint(run_id=run.id, door=parts.door, endpoint=endpoint),
+        source=AskedEndpoint(run_id=run.id, door=parts.door, endpoint=endpoint, records=recording_id is not None),
         metrics=metrics,
+        recording_id=recording_id,
     )
 
 
@@ -97,7 +116,7 @@ def answer_item(plan: Plan, item: Item) -> Answer:
     exchange = got.exchange
     if exchange.error_code is not None:
         failed = result_outcome((), endpoint_failed=True)
-        return Answer(item=item, exchange=exchange, outcome=failed, attempts=got.attempts)
+        return Answer(item=item, exchange=exchange, outcome=failed, attempts=got.attempts, recorded=got.recorded)
     sample = _sample(item, exchange)
     judged = tuple(
         Judged(metric_version_id=metric.version_id, position=metric.position, outcome=evaluate(metric.prepared, sample))
@@ -105,7 +124,14 @@ def answer_item(plan: Plan, item: Item) -> Answer:
         if metric.requirement_id is None or metric.requirement_id == item.requirement_id
     )
     outcomes: list[EvaluationOutcome] = [one.outcome for one in judged]
-    return Answer(item=item, exchange=exchange, outcome=result_outcome(outcomes), judged=judged, attempts=got.attempts)
+    return Answer(
+        item=item,
+        exchange=exchange,
+        outcome=result_outcome(outcomes),
+        judged=judged,
+        attempts=got.attempts,
+        recorded=got.recorded,
+    )
 
 
 def _metrics(scope: Scope, parts: Parts, run: TestRun) -> list[PlannedMetric]:

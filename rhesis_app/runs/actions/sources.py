@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import tuple_
 
 from rhesis_app.endpoints.actions.exchange import Exchange, PreparedEndpoint, ask
+from rhesis_app.endpoints.actions.recorded import RecordedAnswer, ask_and_record
 from rhesis_app.kernel.ports import HttpDoor
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.actions.claim import Item
@@ -16,10 +17,14 @@ from rhesis_app.runs.models import TestResult
 
 @dataclass(frozen=True, slots=True)
 class Got:
-    """What came of an item. `attempts` is how often another run asked for it; None where this run asks itself."""
+    """What came of an item. `attempts` is how often it was asked for, None where this run's own attempts say so.
+
+    `recorded` is the whole answer where it is to be kept.
+    """
 
     exchange: Exchange
     attempts: int | None = None
+    recorded: RecordedAnswer | None = None
 
 
 class AnswerSource(Protocol):
@@ -34,11 +39,12 @@ class AnswerSource(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskedEndpoint:
-    """Asks the endpoint, saying which attempt at which test it is."""
+    """Asks the endpoint, saying which attempt at which test it is; with `records`, answers come with all that was said."""
 
     run_id: UUID
     door: HttpDoor
     endpoint: PreparedEndpoint
+    records: bool = False
 
     def get_ready(self, scope: Scope, items: Sequence[Item]) -> None:
         """Nothing is needed besides the item."""
@@ -46,7 +52,11 @@ class AskedEndpoint:
     def answer(self, item: Item) -> Got:
         """One call."""
         headers = {"Idempotency-Key": f"{self.run_id}:{item.test_id}:{item.trial}", "X-Attempt": str(item.attempt)}
-        return Got(ask(self.door, self.endpoint, _roots(self.run_id, item), headers=headers))
+        roots = roots_of(self.run_id, item)
+        if not self.records:
+            return Got(ask(self.door, self.endpoint, roots, headers=headers))
+        exchange, recorded = ask_and_record(self.door, self.endpoint, roots, headers)
+        return Got(exchange, recorded=recorded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +100,8 @@ def _exchange(row: Any) -> Exchange:
     )
 
 
-def _roots(run_id: UUID, item: Item) -> dict[str, object]:
+def roots_of(run_id: UUID, item: Item) -> dict[str, object]:
+    """What a request template may speak of."""
     turn = {"role": "user", "content": item.prompt}
     return {
         "input": item.prompt,

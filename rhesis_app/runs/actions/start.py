@@ -27,8 +27,10 @@ from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.registry import Registry
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.projects.models import Project
+from rhesis_app.runs.actions.recordings import choose_recording
 from rhesis_app.runs.models import RunMetric, TestRun
-from rhesis_app.runs.rules import DEADLINE, MAX_ATTEMPTS, slots
+from rhesis_app.runs.rules import DEADLINE, MAX_ATTEMPTS, SCORING_S, SLOT_THREADS, slots
+from rhesis_app.runs.rules.recordings import REPLAYS, Source
 
 _PLAN = text(
     "INSERT INTO work_item (organization_id, run_id, test_version_id, trial, position, endpoint_id, max_attempts)"
@@ -50,18 +52,25 @@ SELECT max(patience) FROM (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRun:
-    """A run to start. Empty `metric_ids` means the test set's metrics, else those of each test's requirement."""
+    """A run to start. Empty `metric_ids` means the test set's metrics, else those of each test's requirement.
+
+    `source` is one of `Source`; a replay takes the recording of the run `recording_run_id`, else the latest that fits.
+    """
 
     test_set_id: UUID
     endpoint_id: UUID
     metric_ids: tuple[UUID, ...] = ()
     idempotency_key: str | None = None
     schedule_id: UUID | None = None
+    source: str = Source.LIVE
+    recording_run_id: UUID | None = None
 
     @property
     def body(self) -> str:
         """A digest of what is asked for, to tell a repeated request from another one under the same key."""
         parts = [str(self.test_set_id), str(self.endpoint_id), *sorted(map(str, self.metric_ids))]
+        if self.source != Source.LIVE:
+            parts += [f"source={self.source}", f"recording={self.recording_run_id or ''}"]
         return hashlib.sha256("|".join(parts).encode()).hexdigest()
 
 
@@ -101,6 +110,7 @@ def _accept(scope: Scope, registry: Registry, new: NewRun, test_set: TestSet) ->
     run_id = new_id()
     with scope.atomic() as session:
         endpoint = _endpoint(scope, new.endpoint_id, test_set)
+        recording_id = choose_recording(scope, new.source, new.recording_run_id, test_set, endpoint.id)
         frozen = freeze_test_set(scope, test_set.id)
         chosen = _choose_metrics(scope, new, test_set, frozen)
         versions = freeze_metrics(scope, registry, list(dict.fromkeys(item.metric_id for item in chosen)))
@@ -122,6 +132,8 @@ def _accept(scope: Scope, registry: Registry, new: NewRun, test_set: TestSet) ->
             idempotency_body=new.body if new.idempotency_key else None,
             started_by=scope.actor.user_id,
             schedule_id=new.schedule_id,
+            source=new.source,
+            recording_run_id=recording_id,
             deadline_at=func.now() + literal(DEADLINE, Interval),
         )
         session.add(row)
@@ -129,7 +141,10 @@ def _accept(scope: Scope, registry: Registry, new: NewRun, test_set: TestSet) ->
         write_metrics(scope, run_id, chosen, versions)
         _write_plan(scope, row)
         scope.record("run.start", "test_run", run_id, number=row.number, planned=row.planned)
-        ring(scope, run_id, endpoint.max_concurrency, endpoint.timeout_s)
+        if new.source == Source.REPLAY_OR_FAIL:
+            ring(scope, run_id, SLOT_THREADS, SCORING_S)
+        else:
+            ring(scope, run_id, endpoint.max_concurrency, endpoint.timeout_s)
     return run_id
 
 
@@ -159,7 +174,7 @@ def _write_plan(scope: Scope, row: TestRun) -> None:
         _PLAN,
         {
             "run": row.id,
-            "endpoint": row.endpoint_id,
+            "endpoint": None if row.source in REPLAYS else row.endpoint_id,
             "attempts": MAX_ATTEMPTS,
             "organization": scope.organization_id,
             "version": row.test_set_version_id,
