@@ -22,6 +22,7 @@ from rhesis_app.runs.queries.results import ResultFilter
 from rhesis_app.runs.queries.runs import RunFilter
 from rhesis_app.runs.queries.schedules import ScheduleView
 from rhesis_app.runs.rules import FINAL, RunStatus
+from rhesis_app.runs.rules.recordings import REPLAYS, Source
 
 CLIP = 240
 FILTERS = ("outcome", "requirement", "metric", "q")
@@ -34,11 +35,16 @@ _STATUSES = {OPEN: tuple(str(status) for status in RunStatus if status not in FI
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunForm:
-    """A run as its form holds it: ids as texts. `key` makes a second click give the first one's run."""
+    """A run as its form holds it: ids as texts. `key` makes a second click give the first one's run.
+
+    `recording` is empty for the latest one.
+    """
 
     test_set: str = ""
     endpoint: str = ""
     metric_ids: tuple[str, ...] = ()
+    source: str = Source.LIVE
+    recording: str = ""
     key: str = ""
 
 
@@ -71,6 +77,8 @@ def run_form(sent: MultiDict[str, str]) -> RunForm:
         test_set=sent.get("test_set", ""),
         endpoint=sent.get("endpoint", ""),
         metric_ids=tuple(sent.getlist("metric_ids")),
+        source=sent.get("source", "") or Source.LIVE,
+        recording=sent.get("recording_run", ""),
         key=sent.get("key", "")[:64] or str(new_id()),
     )
 
@@ -88,7 +96,14 @@ def quick_check_form(sent: MultiDict[str, str]) -> QuickCheckForm:
 def new_run(form: RunForm) -> NewRun:
     """The form as a run to start; Invalid at what was not chosen."""
     test_set_id, endpoint_id = _chosen_parts(form.test_set, form.endpoint)
-    new = NewRun(test_set_id=test_set_id, endpoint_id=endpoint_id, metric_ids=tuple(_ids_in(form.metric_ids)))
+    new = NewRun(
+        test_set_id=test_set_id,
+        endpoint_id=endpoint_id,
+        metric_ids=tuple(_ids_in(form.metric_ids)),
+        source=form.source,
+        # one that was chosen for another source stays chosen, and takes no part
+        recording_run_id=id_in(form.recording) if form.source in REPLAYS else None,
+    )
     return replace(new, idempotency_key=_key(form.key, new.body))
 
 

@@ -9,16 +9,24 @@ from rhesis_app.runs.actions.review import MAX_COMMENT, VERDICTS
 from rhesis_app.runs.queries.breakdown import OUTCOMES
 from rhesis_app.runs.queries.checks import MAX_TRIALS
 from rhesis_app.runs.rules import RunStatus
+from rhesis_app.runs.rules.recordings import Source
 from rhesis_app.runs.rules.schedules import MAX_CRON
 from rhesis_app.web.openapi import Input, ListArguments
 from rhesis_app.web.waiting import MAX_WAIT_S
 
 
 class NewRunArguments(Input):
-    """A run to start; without `metric_ids` the test set's metrics judge, else those of its tests' requirements."""
+    """A run to start; without `metric_ids` the test set's metrics judge, else those of its tests' requirements.
+
+    `source`: ask the endpoint (`live`), ask it and `record` every answer, `replay` recorded answers and ask for those that are
+    missing, or `replay-or-fail`: never ask. `recording_run_id` is the run whose recording is replayed; without it the latest ended
+    one of this test set and endpoint.
+    """
 
     endpoint_id = fields.UUID(required=True)
     metric_ids = fields.List(fields.UUID(), load_default=list, validate=validate.Length(max=50))
+    source = fields.String(load_default=str(Source.LIVE), validate=validate.OneOf([str(one) for one in Source]))
+    recording_run_id = fields.UUID(load_default=None, allow_none=True)
 
 
 class PreflightArguments(Input):
@@ -71,6 +79,7 @@ class RunListArguments(ListArguments):
     endpoint_id = fields.UUID(load_default=None)
     parent_run_id = fields.UUID(load_default=None)
     schedule_id = fields.UUID(load_default=None)
+    number = fields.Integer(load_default=None, validate=validate.Range(1, 2**31 - 1))
 
 
 class RunArguments(Input):

@@ -15,6 +15,7 @@ from rhesis_app.infra.remote import Away, Refused, Server
 from rhesis_app.runs.cli.find import Found, Named, find
 from rhesis_app.runs.cli.verdict import Exit, verdict_of
 from rhesis_app.runs.cli.watch import Progress, TooLong, await_report, watch
+from rhesis_app.runs.rules.recordings import REPLAYS, Source
 
 _REPORT_S = 300.0
 _EPILOG = (
@@ -32,6 +33,8 @@ class Options:
     gates: tuple[str, ...]
     metrics: tuple[str, ...]
     project: str | None
+    source: str
+    recording: str | None
     junit: Path | None
     markdown: Path | None
     url: str
@@ -49,6 +52,14 @@ class Options:
 @click.option("--gate", "gates", multiple=True, metavar="NAME", help="Gate that decides; give it again for another.")
 @click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Metric that judges instead of the set's own.")
 @click.option("--project", metavar="NAME", help="Project, by name, slug or id; needed when the token reads several.")
+@click.option(
+    "--source",
+    type=click.Choice([str(one) for one in Source]),
+    default=str(Source.LIVE),
+    show_default=True,
+    help="Ask the endpoint, record its answers, or replay recorded ones.",
+)
+@click.option("--recording", metavar="RUN", help="Run whose recording is replayed, by number or id; else the latest.")
 @click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write a JUnit report here.")
 @click.option("--markdown", type=click.Path(dir_okay=False, path_type=Path), help="Write a Markdown summary here.")
 @click.option("--url", envvar="RHESIS_URL", required=True, show_envvar=True, help="Where the server is reached.")
@@ -117,10 +128,13 @@ class _Pipeline:
             endpoint=chosen.endpoint,
             metrics=chosen.metrics,
             gates=chosen.gates,
+            recording=chosen.recording,
         )
 
     def _start(self, found: Found) -> Mapping[str, Any]:
-        body = {"endpoint_id": found.endpoint_id, "metric_ids": list(found.metric_ids)}
+        body: dict[str, Any] = {"endpoint_id": found.endpoint_id, "metric_ids": list(found.metric_ids)}
+        if self.options.source != Source.LIVE:
+            body |= {"source": self.options.source, "recording_run_id": found.recording_id}
         key = self.options.key or f"cli-{uuid4()}"
         return self.server.post(f"/test-sets/{found.test_set_id}/runs", body, key=key)
 
@@ -172,7 +186,9 @@ class _Pipeline:
 
 
 def _check(chosen: Options) -> None:
-    """Refuse what could only fail after the run."""
+    """Refuse what makes no sense, and what could only fail after the run."""
+    if chosen.recording is not None and chosen.source not in REPLAYS:
+        raise click.UsageError("--recording: only a replay takes one. Add --source replay or --source replay-or-fail.")
     found = urlsplit(chosen.url)
     if found.scheme not in {"http", "https"} or not found.netloc:
         raise click.UsageError("--url: give an address such as https://rhesis.example.org.")

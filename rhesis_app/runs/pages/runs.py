@@ -23,10 +23,12 @@ from rhesis_app.runs.actions.start import start_run
 from rhesis_app.runs.queries.breakdown import judging_cost
 from rhesis_app.runs.queries.checks import CheckedRun
 from rhesis_app.runs.queries.preflight import RunChoices, preflight, run_choices
+from rhesis_app.runs.queries.recordings import recorded_runs
 from rhesis_app.runs.queries.results import ResultFilter, list_results
 from rhesis_app.runs.queries.run_page import RunPage, open_run_page, page_metrics
 from rhesis_app.runs.queries.runs import list_runs, view_run, view_run_by_number
 from rhesis_app.runs.queries.wording import rules_in_words
+from rhesis_app.runs.rules.recordings import SOURCES, Source
 from rhesis_app.web.access import needs
 from rhesis_app.web.htmx import go_to, nothing_new
 from rhesis_app.web.pages import csrf_token, render_fragment, render_page, say
@@ -85,7 +87,8 @@ def check(slug: str) -> Response:
     scope, host = current_scope(), runtime()
     project, form = project_by_slug(scope, slug), forms.run_form(request.form)
     ways = Ways(door=host.door, secrets=host.secrets, judges=host.judges)
-    callout = Callout(callout_slot, release_connection)
+    # what never asks is not tried by asking
+    callout = Callout(callout_slot, release_connection) if form.source != Source.REPLAY_OR_FAIL else None
     try:
         checked = check_run(scope, host.registry, ways, forms.wanted_run(form), callout)
     except AppError as error:
@@ -198,6 +201,8 @@ def _new_page(
         form=form,
         **_options(choices),
         check=preflight(scope, runtime().registry, chosen_set) if chosen_set else None,
+        recordings=recorded_runs(scope, project.id, chosen_set) if chosen_set else (),
+        source_options=SOURCES,
         checked=checked,
         errors=forms.errors_of(error),
         message=error.detail if error else "",

@@ -16,6 +16,7 @@ from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.models import TestResult, TestRun
 from rhesis_app.runs.queries.preflight import JudgingMetric, Preflight, preflight
 from rhesis_app.runs.rules import COUNTED
+from rhesis_app.runs.rules.recordings import REPLAYS
 from rhesis_app.sdk import Need
 
 MAX_TRIALS = 100
@@ -235,10 +236,11 @@ def _endpoint(known: Known) -> Check:
 
 
 def _latencies(scope: Scope, endpoint_id: UUID) -> Latencies | None:
-    """Of the answers in the endpoint's latest runs; copies in re-scores are left out."""
+    """Of the answers in the endpoint's latest runs; copies in re-scores and replays are left out."""
     latest = (
         scope.select(TestRun.id)
         .where(TestRun.endpoint_id == endpoint_id, TestRun.kind.in_(COUNTED), TestRun.finished_at.is_not(None))
+        .where(TestRun.source.not_in(REPLAYS))
         .order_by(TestRun.id.desc())
         .limit(_RUNS)
     )

@@ -16,14 +16,6 @@ _MOST = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerCounts:
-    """How many answers of a run were replayed from a recording, and how many tests the endpoint was asked."""
-
-    replayed: int
-    asked: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedRun:
     """A run that recorded its endpoint's answers."""
 

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, and_, literal, select, union_all
+from sqlalchemy.orm import aliased
 
 from rhesis_app.authoring.models import Prompt, PromptVersion, Requirement, TestSet, TestVersion
 from rhesis_app.endpoints.rules.chats import cost_of_chat
@@ -85,7 +86,8 @@ class FrozenOrigin:
 class ResultView:
     """A result: what was asked, sent and answered. `context` is what the app retrieved, `reference_context` the test's.
 
-    `answer_of` is the number of the run that got this answer, where this one only scored it.
+    `answer_of` is the number of the run that got this answer, where this one only scored it, `replayed_from` that of the run
+    whose recording has it, where it was replayed.
     `cost` (US dollars) is known of a model with prices that was asked itself; `prompt_source` says which version of a prompt
     the text came from.
     """
@@ -94,6 +96,7 @@ class ResultView:
     run_id: UUID
     run_number: int
     answer_of: int | None
+    replayed_from: int | None
     project_id: UUID
     test_set: str
     test_id: UUID
@@ -165,6 +168,7 @@ def _one(scope: Scope, result_id: UUID) -> Select[Any]:
         scope.select(
             *(TestRun.project_id, TestRun.id.label("run_id"), TestRun.number.label("run_number")),
             TestRun.config["answers_of"].as_integer().label("answer_of"),
+            _replayed_from().label("replayed_from"),
             *(TestSet.name.label("test_set"), Requirement.name.label("requirement")),
             *(version.prompt, version.expected, version.messages, version.context.label("reference_context")),
             version.facts.label("metadata"),
@@ -208,6 +212,17 @@ def _one(scope: Scope, result_id: UUID) -> Select[Any]:
             Prompt, and_(Prompt.organization_id == PromptVersion.organization_id, Prompt.id == PromptVersion.prompt_id)
         )
         .where(EffectiveResult.id == result_id)
+    )
+
+
+def _replayed_from() -> Any:
+    recording = aliased(TestRun, name="recording")
+    return (
+        select(recording.number)
+        .where(recording.organization_id == TestRun.organization_id, recording.id == TestRun.recording_run_id)
+        .where(EffectiveResult.attempts == 0, EffectiveResult.response.is_not(None))
+        .correlate(TestRun, EffectiveResult)
+        .scalar_subquery()
     )
 
 

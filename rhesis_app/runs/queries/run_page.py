@@ -20,6 +20,7 @@ from rhesis_app.runs.queries.finding import finding_of, left_out_of, origin_of
 from rhesis_app.runs.queries.progress import Progress, open_work, retries_used, standing_still, time_left_ms
 from rhesis_app.runs.queries.runs import one_run
 from rhesis_app.runs.queries.views import RunView, run_view
+from rhesis_app.runs.rules.recordings import REPLAYS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +70,8 @@ class RunPage:
         """The fields of the form that starts a run like this one; metrics are among them when they were chosen for it."""
         chosen = self.run.metrics if self.frozen.config.get("metrics_from") == "given" else ()
         fields = [("test_set", str(self.run.test_set.id)), ("endpoint", str(self.run.endpoint.id))]
+        if self.run.source in REPLAYS:
+            fields += [("source", self.run.source), ("recording_run", str(self.run.recording_run_id))]
         return [*fields, *(("metric_ids", str(one.id)) for one in chosen)]
 
     @property

@@ -18,11 +18,14 @@ from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.models import EffectiveResult, RunMetric, Schedule, TestRun
 from rhesis_app.runs.queries.json_rows import json_object
 from rhesis_app.runs.queries.progress import Progress, open_work, standing_still
+from rhesis_app.runs.queries.recordings import counted_answers
 from rhesis_app.runs.queries.views import RunView, run_view
 from rhesis_app.runs.rules import COUNTED
+from rhesis_app.runs.rules.recordings import REPLAYS
 from rhesis_app.tenancy.models import User
 
 _PARENT = aliased(TestRun, name="parent")
+_RECORDING = aliased(TestRun, name="recording")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,7 @@ class RunFilter:
     endpoint_id: UUID | None = None
     parent_run_id: UUID | None = None
     schedule_id: UUID | None = None
+    number: int | None = None
 
 
 def view_run(scope: Scope, run_id: UUID) -> RunView:
@@ -75,6 +79,8 @@ def list_runs(scope: Scope, request: PageRequest, chosen: RunFilter) -> Page[Run
         query = query.where(TestRun.parent_run_id == chosen.parent_run_id)
     if chosen.schedule_id:
         query = query.where(TestRun.schedule_id == chosen.schedule_id)
+    if chosen.number is not None:
+        query = query.where(TestRun.number == chosen.number)
     total = scope.session.scalar(total_of(query)) if request.count else None
     rows = scope.session.execute(keyset(query, [By(TestRun.id, descending=True)], request)).all()
     counts = counts_of(scope, (row.id for row in rows if row.finished_at is None))
@@ -94,7 +100,7 @@ def latest_runs(scope: Scope, project_id: UUID, limit: int = 12) -> tuple[RunVie
 
 def is_counted() -> Any:
     """The condition that `RunView.is_counted` states, on TestRun."""
-    return and_(TestRun.kind.in_(COUNTED), TestRun.chosen_by.is_(None))
+    return and_(TestRun.kind.in_(COUNTED), TestRun.chosen_by.is_(None), TestRun.source.not_in(REPLAYS))
 
 
 def run_is_finished(scope: Scope, run_id: UUID) -> bool:
@@ -151,6 +157,10 @@ def select_runs(scope: Scope, *extra: Any) -> Select[Any]:
             User.name.label("started_by_name"),
             TestRun.schedule_id,
             Schedule.name.label("schedule_name"),
+            TestRun.source,
+            TestRun.recording_run_id,
+            _RECORDING.number.label("recording_number"),
+            counted_answers().label("answers"),
             cast(seconds * 1000, Double).label("duration_ms"),
             _metrics().label("metrics"),
             *extra,
@@ -162,6 +172,9 @@ def select_runs(scope: Scope, *extra: Any) -> Select[Any]:
         )
         .outerjoin(User, User.id == TestRun.started_by)
         .outerjoin(_PARENT, and_(_PARENT.organization_id == organization, _PARENT.id == TestRun.parent_run_id))
+        .outerjoin(
+            _RECORDING, and_(_RECORDING.organization_id == organization, _RECORDING.id == TestRun.recording_run_id)
+        )
         .outerjoin(Schedule, and_(Schedule.organization_id == organization, Schedule.id == TestRun.schedule_id))
     )
 

@@ -13,6 +13,17 @@ class Source(StrEnum):
     REPLAY_OR_FAIL = "replay-or-fail"
 
 
+SOURCES: Final = (
+    (Source.LIVE, "Ask", "Every test is sent to the endpoint."),
+    (Source.RECORD, "Ask and record", "As above, and every answer is kept whole for later runs."),
+    (Source.REPLAY, "Replay, ask what is missing", "Recorded answers cost nothing; what is new is asked and recorded."),
+    (
+        Source.REPLAY_OR_FAIL,
+        "Replay only",
+        "The endpoint is never called: a test without a recorded answer is an error.",
+    ),
+)
+"""Each with its label and what it does, for those who choose."""
 REPLAYS: Final = (Source.REPLAY, Source.REPLAY_OR_FAIL)
 NOT_RECORDED: Final = "not_recorded"
 """The error code of a test whose answer a recording does not have."""
