@@ -19,6 +19,7 @@ from rhesis_app.runs.actions.claim import Item
 from rhesis_app.runs.actions.finish import Answer, Holder
 from rhesis_app.runs.actions.sources import Got, roots_of
 from rhesis_app.runs.models import TestRun, WorkItem
+from rhesis_app.runs.queries.recordings import is_recording
 from rhesis_app.runs.rules import RunStatus
 from rhesis_app.runs.rules.recordings import NOT_RECORDED, REPLAYS, Source, not_recorded
 
@@ -153,7 +154,7 @@ def keep_exchanges(scope: Scope, holder: Holder, recording_id: UUID | None, answ
 def choose_recording(
     scope: Scope, source: str, recording_run_id: UUID | None, test_set: TestSet, endpoint_id: UUID
 ) -> UUID | None:
-    """The run whose recording a replay takes: the one named, else the latest ended one of this test set and endpoint.
+    """The run whose recording a replay takes: the one named, else the latest of this test set and endpoint that came to its end.
 
     A replay stands for the recording that it took. None where nothing is replayed. Raises Invalid at `source` or
     `recording_run_id`, NotFound, Forbidden without `run:read`.
@@ -186,7 +187,7 @@ def _latest(scope: Scope, test_set: TestSet, endpoint_id: UUID) -> UUID:
     query = (
         scope.select(TestRun.id)
         .where(TestRun.test_set_id == test_set.id, TestRun.endpoint_id == endpoint_id)
-        .where(TestRun.source == Source.RECORD, TestRun.status.in_((RunStatus.COMPLETED, RunStatus.PARTIAL)))
+        .where(is_recording(), TestRun.status != RunStatus.CANCELLED)
         .order_by(TestRun.number.desc())
         .limit(1)
     )

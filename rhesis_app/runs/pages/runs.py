@@ -23,7 +23,6 @@ from rhesis_app.runs.actions.start import start_run
 from rhesis_app.runs.queries.breakdown import judging_cost
 from rhesis_app.runs.queries.checks import CheckedRun
 from rhesis_app.runs.queries.preflight import RunChoices, preflight, run_choices
-from rhesis_app.runs.queries.recordings import recorded_runs
 from rhesis_app.runs.queries.results import ResultFilter, list_results
 from rhesis_app.runs.queries.run_page import RunPage, open_run_page, page_metrics
 from rhesis_app.runs.queries.runs import list_runs, view_run, view_run_by_number
@@ -190,7 +189,7 @@ def _new_page(
 ) -> Response:
     scope = current_scope()
     scope.require(Permission.RUN_EXECUTE, project=project.id)
-    choices = run_choices(scope, project.id)
+    choices = run_choices(scope, project.id, recordings=True, test_set_id=forms.id_in(form.test_set))
     if not form.test_set and len(choices.test_sets) == 1:
         form = replace(form, test_set=str(choices.test_sets[0].id))
     chosen_set = forms.id_in(form.test_set)
@@ -201,7 +200,6 @@ def _new_page(
         form=form,
         **_options(choices),
         check=preflight(scope, runtime().registry, chosen_set) if chosen_set else None,
-        recordings=recorded_runs(scope, project.id, chosen_set) if chosen_set else (),
         source_options=SOURCES,
         checked=checked,
         errors=forms.errors_of(error),

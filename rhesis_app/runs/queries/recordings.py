@@ -1,33 +1,30 @@
 """What runs have recorded, and what replays took from it."""
 
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, case, func, select
+from sqlalchemy import ColumnElement, Text, and_, case, cast, exists, func, literal, select
 
+from rhesis_app.authoring.models import TestSet
 from rhesis_app.kernel.scope import Scope
-from rhesis_app.runs.models import TestResult, TestRun
+from rhesis_app.runs.models import RecordedExchange, TestResult, TestRun
 from rhesis_app.runs.queries.json_rows import json_object
 from rhesis_app.runs.rules.recordings import REPLAYS, Source
 
 _MOST = 50
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordedRun:
-    """A run that recorded its endpoint's answers."""
-
-    id: UUID
-    number: int
-    endpoint: str
-    created_at: datetime
-
-
 def is_replayed() -> ColumnElement[bool]:
     """The condition that a result's answer came from a recording: it is there, and nobody was asked for it."""
     return and_(TestResult.attempts == 0, TestResult.response.is_not(None))
+
+
+def is_recording() -> ColumnElement[bool]:
+    """The condition on TestRun that it has ended and recorded something."""
+    kept = exists().where(
+        RecordedExchange.organization_id == TestRun.organization_id, RecordedExchange.run_id == TestRun.id
+    )
+    return and_(TestRun.source == Source.RECORD, TestRun.finished_at.is_not(None), kept)
 
 
 def counted_answers() -> Any:
@@ -48,17 +45,30 @@ def count_answers(scope: Scope, run_id: UUID) -> dict[str, int]:
     return dict(scope.session.execute(query).scalar_one())
 
 
-def recorded_runs(scope: Scope, project_id: UUID, test_set_id: UUID) -> tuple[RecordedRun, ...]:
-    """The latest runs of a test set that recorded, newest first; those that are going on are left out."""
-    query = (
-        scope.select(TestRun.id, TestRun.number, TestRun.created_at)
-        .add_columns(TestRun.endpoint_snapshot["name"].as_string().label("endpoint"))
-        .where(TestRun.project_id == project_id, TestRun.test_set_id == test_set_id)
-        .where(TestRun.source == Source.RECORD, TestRun.finished_at.is_not(None))
+def recorded_choices(scope: Scope, project_id: UUID, test_set_id: UUID | None) -> Any:
+    """The latest recordings of a test set, or of all that live, as rows of (kind, id, name, note), as `run_choices` joins them."""
+    name = func.concat(
+        TestRun.endpoint_snapshot["name"].as_string(), ", ", func.to_char(TestRun.created_at, "FMDD FMMonth YYYY")
+    )
+    of_set = TestRun.test_set_id == test_set_id if test_set_id else TestRun.test_set_id.in_(_live_sets(scope))
+    return (
+        scope.select(TestRun.id)
+        .with_only_columns(
+            literal("recordings").label("kind"),
+            TestRun.id,
+            name.label("name"),
+            cast(TestRun.number, Text).label("note"),
+        )
+        .where(TestRun.project_id == project_id, of_set, is_recording())
         .order_by(TestRun.number.desc())
         .limit(_MOST)
+        .subquery()
+        .select()
     )
-    return tuple(RecordedRun(**row) for row in scope.session.execute(query).mappings())
+
+
+def _live_sets(scope: Scope) -> Any:
+    return scope.select(TestSet.id).where(TestSet.archived_at.is_(None))
 
 
 def _counts() -> Any:

@@ -141,7 +141,7 @@ class RunView:
     def answers_from(self) -> str:
         """Where its answers come from, in a few words; empty for a run that just asked."""
         if self.recording_number is not None:
-            return f"replayed from #{self.recording_number}"
+            return f"replay of #{self.recording_number}"
         return "recorded" if self.source == Source.RECORD else ""
 
     @property

@@ -15,7 +15,7 @@ class Source(StrEnum):
 
 SOURCES: Final = (
     (Source.LIVE, "Ask", "Every test is sent to the endpoint."),
-    (Source.RECORD, "Ask and record", "As above, and every answer is kept whole for later runs."),
+    (Source.RECORD, "Ask and record", "The same, and every answer is kept whole for later runs."),
     (Source.REPLAY, "Replay, ask what is missing", "Recorded answers cost nothing; what is new is asked and recorded."),
     (
         Source.REPLAY_OR_FAIL,
@@ -32,7 +32,8 @@ _SHOWN: Final = 60
 
 def not_recorded(number: int, position: int, prompt: str, trial: int) -> str:
     """That a recording (of run `number`) has no answer to a test, and what to do, as an error's detail."""
-    said = prompt if len(prompt) <= _SHOWN else f"{prompt[:_SHOWN].rstrip()}…"
+    said = " ".join(prompt.split())
+    said = said if len(said) <= _SHOWN else f"{said[:_SHOWN].rstrip()}…"
     which = f"Test {position} (“{said}”)" + (f", trial {trial}," if trial > 1 else "")
     return (
         f"{which} is not in the recording of #{number}: what would be sent was never answered there."
