@@ -139,7 +139,9 @@ def test_a_strangers_recording_is_not_there(alice: Person, charlie: Person, made
 
 
 def test_who_may_not_read_runs_replays_none(alice: Person, made: MadeRun) -> None:
-    token = alice.api.post("/tokens", {"name": "starts", "scopes": ["project:read", "run:execute"], "days": 7})
+    token = alice.api.post(
+        "/tokens", {"name": "starts", "scopes": ["project:read", "metric:read", "run:execute"], "days": 7}
+    )
     headers = {"Authorization": f"Bearer {(token.json or {})['token']}"}
     assert start(alice, made, source="replay", headers=headers).status_code == 403
     assert alice.count(TestRun) == 1

@@ -5,14 +5,16 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import update
 
 from rhesis_app.authoring.models import Test
 from rhesis_app.endpoints.models import Endpoint
 from rhesis_app.kernel.errors import Invalid
+from rhesis_app.runs.actions.claim import ClaimRequest, claim
 from rhesis_app.runs.actions.drive import drive_run
 from rhesis_app.runs.actions.plan import load_plan
 from rhesis_app.runs.actions.sweep import sweep
-from rhesis_app.runs.models import TestRun
+from rhesis_app.runs.models import TestRun, WorkItem
 from tests.jobs.runs.test_driving import TWELVE, answers_yes, drive, outcomes, status
 from tests.jobs.runs.world import World, make_world
 from tests.people import Person
@@ -311,10 +313,28 @@ def test_a_worker_that_wakes_after_its_lease_records_nothing(alice: Person) -> N
 
         server.script = script
         first = world.start(source="record")
-        with alice.scope() as scope:
-            scope.get(Endpoint, world.endpoint_id)
         drive(world, first)
     assert sum(outcomes(world, first).values()) == recorded(world, first) == 0
+
+
+@pytest.mark.parametrize("solo", [False, True])
+def test_what_was_not_looked_for_is_not_asked_and_what_asks_is_not_looked_for(alice: Person, solo: bool) -> None:
+    with ScriptedEndpoint(numbered) as server:
+        world = make_world(alice, server.url, TWELVE)
+        drive_all(world, world.start(source="record"))
+    run_id = world.start(source="replay")
+
+    def claimed(endpoint_id: UUID | None) -> int:
+        with alice.scope() as scope, scope.atomic() as session:
+            session.execute(update(WorkItem).values(solo=solo))
+            places = {"k": 20, "most": 20, "is_idle": True}
+            return len(claim(scope, ClaimRequest(run_id=run_id, endpoint_id=endpoint_id, owner="me", **places)))
+
+    assert claimed(world.endpoint_id) == 0
+    assert claimed(None) == (1 if solo else 12)
+    with alice.scope() as scope, scope.atomic() as session:
+        session.execute(update(WorkItem).values(endpoint_id=world.endpoint_id, lease_owner=None, lease_until=None))
+    assert claimed(None) == 0
 
 
 def test_a_deploy_in_the_middle_of_a_replay_loses_nothing(alice: Person) -> None:
