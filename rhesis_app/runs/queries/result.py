@@ -167,8 +167,7 @@ def _one(scope: Scope, result_id: UUID) -> Select[Any]:
     return (
         scope.select(
             *(TestRun.project_id, TestRun.id.label("run_id"), TestRun.number.label("run_number")),
-            TestRun.config["answers_of"].as_integer().label("answer_of"),
-            _replayed_from().label("replayed_from"),
+            *(TestRun.config["answers_of"].as_integer().label("answer_of"), _replayed_from().label("replayed_from")),
             *(TestSet.name.label("test_set"), Requirement.name.label("requirement")),
             *(version.prompt, version.expected, version.messages, version.context.label("reference_context")),
             version.facts.label("metadata"),
