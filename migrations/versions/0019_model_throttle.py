@@ -1,7 +1,7 @@
 """Calls of models: a throttle for each model, and the turns that processes hold of it.
 
 Revision ID: 0019
-Revises: 0017
+Revises: 0018
 """
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0019"
-down_revision = "0017"
+down_revision = "0018"
 
 MOMENT = postgresql.TIMESTAMP(timezone=True)
 
@@ -74,7 +74,7 @@ SELECT m.organization_id, m.run_id, COALESCE(v.model->>'id', 'instance') AS mode
  WHERE v.model IS NOT NULL
 UNION
 SELECT r.organization_id, r.id, r.endpoint_snapshot->'chat'->>'model_id'
-  FROM test_run r WHERE r.kind <> 'rescore' AND r.endpoint_snapshot->'chat'->>'model_id' IS NOT NULL;
+  FROM test_run r WHERE r.kind <> 'rescore' AND r.source <> 'replay-or-fail' AND r.endpoint_snapshot->'chat'->>'model_id' IS NOT NULL;
 """
 
 GRANTS = """
@@ -89,8 +89,10 @@ CREATE OR REPLACE FUNCTION due_runs(most integer) RETURNS TABLE (organization_id
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
   SELECT r.organization_id, r.id FROM test_run r
    WHERE r.finished_at IS NULL AND r.paused_at IS NULL
-     AND (r.kind = 'rescore' OR NOT EXISTS (
-       SELECT 1 FROM endpoint_throttle t WHERE t.endpoint_id = r.endpoint_id AND GREATEST(t.paused_until, t.open_until) > now()))
+     AND (r.kind = 'rescore' OR r.source = 'replay-or-fail' OR NOT EXISTS (
+       SELECT 1 FROM endpoint_throttle t WHERE t.endpoint_id = r.endpoint_id AND GREATEST(t.paused_until, t.open_until) > now())
+       OR (r.source = 'replay' AND EXISTS (
+         SELECT 1 FROM work_item w WHERE w.run_id = r.id AND w.lease_owner IS NULL AND w.endpoint_id IS NULL)))
      AND NOT EXISTS (
        SELECT 1 FROM model_throttle t JOIN run_model m ON m.organization_id = t.organization_id AND m.model_key = t.model_key
         WHERE t.organization_id = r.organization_id AND m.run_id = r.id AND GREATEST(t.paused_until, t.open_until) > now())

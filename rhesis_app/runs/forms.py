@@ -27,6 +27,7 @@ from rhesis_app.runs.queries.run_tests import RunTestFilter
 from rhesis_app.runs.queries.runs import RunFilter
 from rhesis_app.runs.queries.schedules import ScheduleView
 from rhesis_app.runs.rules import FINAL, RunStatus
+from rhesis_app.runs.rules.recordings import REPLAYS, Source
 from rhesis_app.runs.rules.trials import check_trials, reducer_of
 from rhesis_app.scoring.reducers import Reducer, ReducerName
 
@@ -41,7 +42,10 @@ _STATUSES = {OPEN: tuple(str(status) for status in RunStatus if status not in FI
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunForm:
-    """A run as its form holds it: ids as texts. `key` makes a second click give the first one's run."""
+    """A run as its form holds it: ids as texts. `key` makes a second click give the first one's run.
+
+    `recording` is empty for the latest one.
+    """
 
     test_set: str = ""
     endpoint: str = ""
@@ -50,6 +54,8 @@ class RunForm:
     reducer: str = str(ReducerName.MAJORITY)
     k: str = ""
     cost_cap: str = ""
+    source: str = Source.LIVE
+    recording: str = ""
     key: str = ""
 
     @property
@@ -91,6 +97,8 @@ def run_form(sent: MultiDict[str, str]) -> RunForm:
         reducer=sent.get("reducer", "") or str(ReducerName.MAJORITY),
         k=sent.get("k", ""),
         cost_cap=sent.get("cost_cap", "").strip(),
+        source=sent.get("source", "") or Source.LIVE,
+        recording=sent.get("recording_run", ""),
         key=sent.get("key", "")[:64] or str(new_id()),
     )
 
@@ -115,6 +123,9 @@ def new_run(form: RunForm) -> NewRun:
         trials=_trials(form),
         reducer=_reducer(form),
         cost_cap=_cap(form.cost_cap),
+        source=form.source,
+        # one that was chosen for another source stays chosen, and takes no part
+        recording_run_id=id_in(form.recording) if form.source in REPLAYS else None,
     )
     return replace(new, idempotency_key=_key(form.key, new.body))
 

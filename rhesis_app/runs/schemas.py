@@ -9,6 +9,7 @@ from rhesis_app.runs.actions.again_many import MOST_RUNS
 from rhesis_app.runs.actions.review import MAX_COMMENT, VERDICTS
 from rhesis_app.runs.queries.breakdown import OUTCOMES
 from rhesis_app.runs.rules import RunStatus
+from rhesis_app.runs.rules.recordings import Source
 from rhesis_app.runs.rules.schedules import MAX_CRON
 from rhesis_app.scoring.reducers import ReducerName
 from rhesis_app.web.openapi import Input, ListArguments
@@ -32,6 +33,9 @@ class NewRunArguments(Input):
 
     Each test is asked `trials` times, unless the test says itself how often; a test passes as `reducer` says, by default
     when more than half of its trials do.
+    `source`: ask the endpoint (`live`), ask it and `record` every answer, `replay` recorded answers and ask for those that are
+    missing, or `replay-or-fail`: never ask. `recording_run_id` is the run whose recording is replayed; without it the latest ended
+    one of this test set and endpoint.
     """
 
     endpoint_id = fields.UUID(required=True)
@@ -39,6 +43,8 @@ class NewRunArguments(Input):
     trials = fields.Integer(strict=True, load_default=1, validate=validate.Range(1, MAX_TRIALS))
     reducer = fields.Nested(ReducerArguments, load_default=None, allow_none=True)
     cost_cap = fields.Decimal(load_default=None, allow_none=True, metadata=_CAP)
+    source = fields.String(load_default=str(Source.LIVE), validate=validate.OneOf([str(one) for one in Source]))
+    recording_run_id = fields.UUID(load_default=None, allow_none=True)
 
 
 class PreflightArguments(Input):
@@ -92,6 +98,7 @@ class RunListArguments(ListArguments):
     endpoint_id = fields.UUID(load_default=None)
     parent_run_id = fields.UUID(load_default=None)
     schedule_id = fields.UUID(load_default=None)
+    number = fields.Integer(load_default=None, validate=validate.Range(1, 2**31 - 1))
 
 
 class RunArguments(Input):

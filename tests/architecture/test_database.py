@@ -12,6 +12,7 @@ from rhesis_app.infra.orm import Base
 
 TENANT = sorted(name for name, table in Base.metadata.tables.items() if "organization_id" in table.c)
 ONLY_ADDED = {
+    "recorded_exchange",
     "test_result",
     "evaluation",
     "audit_entry",

@@ -171,6 +171,24 @@ def test_gates_decide_and_say_why(owned: Instance, app: ScriptedEndpoint) -> Non
     assert "Lenient" in failed.stdout  # without --gate all of them decide
 
 
+@pytest.mark.timeout(180)
+def test_a_recorded_run_is_repeated_without_a_call(owned: Instance, app: ScriptedEndpoint) -> None:
+    pipeline = make_pipeline(owned, "Recorded", app.url)
+    pipeline.test_set("Good", MANY)
+    words = ("--set", "Good", "--endpoint", "bot")
+    recorded = pipeline.run(*words, "--source", "record")
+    assert recorded.returncode == 0, recorded.stderr
+    asked, number = app.count, pipeline.runs()[0]["number"]
+    replayed = pipeline.run(*words, "--source", "replay-or-fail", "--recording", str(number))
+    assert replayed.returncode == 0, replayed.stderr
+    assert replayed.stdout.splitlines()[0] == "29 / 29 passed"
+    assert app.count == asked
+    run = pipeline.runs()[0]
+    assert (run["recording_number"], run["answers"]) == (number, {"replayed": 29, "asked": 0})
+    by_id = pipeline.run(*words, "--source", "replay", "--recording", run["id"], "--no-wait")
+    assert by_id.returncode == 0, by_id.stderr
+
+
 @pytest.mark.timeout(120)
 def test_what_cannot_run_is_not_called_failed(pipeline: Pipeline) -> None:
     refused = pipeline.run("--set", "Refused", "--endpoint", "bot")
@@ -191,6 +209,12 @@ def test_what_cannot_run_is_not_called_failed(pipeline: Pipeline) -> None:
         (("--set", "Good", "--endpoint", "bot", "--token", "rhx_nonsense"), "refused: The credential is missing"),
         (("--set", "Good", "--endpoint", "bot", "--junit", "no/such/folder/j.xml"), "--junit: there is no folder"),
         (("--set", "Good"), "Missing option '--endpoint'"),
+        (("--set", "Good", "--endpoint", "bot", "--recording", "1"), "--recording: only a replay takes one."),
+        (
+            ("--set", "Good", "--endpoint", "bot", "--source", "replay", "--recording", "#999"),
+            "--recording: there is no run #999 in this project.",
+        ),
+        (("--set", "Slow", "--endpoint", "bot", "--source", "replay"), "refused: "),
         (("--set", "Good", "--endpoint", "bot", "--url", "rhesis.example.org"), "--url: give an address such as"),
     ],
 )

@@ -125,7 +125,12 @@ def test_the_page_of_one_result_and_the_forms_take_at_most_eight(
     alice: Person, project: ProjectView, statements: Watch
 ) -> None:
     made = run_of(alice, project, many(50))
-    for address in (f"runs/1/results/{made.result_ids[7]}", f"runs/new?test_set={made.test_set_id}", "quick-check"):
+    for address in (
+        f"runs/1/results/{made.result_ids[7]}",
+        f"runs/new?test_set={made.test_set_id}",
+        "runs/new",
+        "quick-check",
+    ):
         assert taken(statements, lambda address=address: alice.web.get(f"/p/support-copilot/{address}")) <= 8, address
 
 
@@ -160,6 +165,31 @@ def test_asking_an_endpoint_in_health_writes_nothing_of_its_throttle(
     assert calls == tests
     assert any("FROM endpoint_throttle" in statement for statement in seen)
     assert not [one for one in seen if "UPDATE endpoint_throttle" in one or "SET retries" in one]
+
+
+def test_recording_takes_one_more_statement_a_batch_and_reading_a_recording_one(
+    alice: Person, statements: Watch
+) -> None:
+    with ScriptedEndpoint(lambda _call: json_reply({"reply": "yes"})) as server:
+        world = make_world(alice, server.url, [(f"p{n}", "yes") for n in range(120)], max_concurrency=64)
+
+        def of_a_slice(**choices: str) -> list[str]:
+            run_id = world.start(**choices)
+            with world.person.scope() as scope, statements() as seen:
+                drive_run(scope, world.parts, run_id, stop=threading.Event())
+            return seen
+
+        live, record, replay = (of_a_slice(source=source) for source in ("live", "record", "replay-or-fail"))
+        assert len(server.calls) == 240
+    assert not [one for one in live if "recorded_exchange" in one]
+    kept = [one for one in record if "recorded_exchange" in one]
+    assert len(kept) == len([one for one in record if "INSERT INTO test_result" in one])
+    assert all("INSERT INTO recorded_exchange" in one for one in kept)
+    read = [one for one in replay if "recorded_exchange" in one]
+    assert all("CROSS JOIN LATERAL" in one for one in read)
+    claims = [one for one in replay if "UPDATE work_item w SET attempt" in one]
+    assert len(read) <= len(claims) < 30
+    assert not [one for one in replay if "endpoint_throttle" in one]
 
 
 def test_a_run_with_many_children_takes_no_more(alice: Person, project: ProjectView, statements: Watch) -> None:

@@ -275,7 +275,7 @@ def ask_and_keep(
         code, detail = prepared.problem
         return Exchange(request=shown, error_code=code, error_detail=storable(detail)), None
     try:
-        request, shown = _request(prepared, context, headers or {})
+        request, shown = request_of(prepared, context, headers or {})
     except TemplateError as error:
         return Exchange(request=shown, error_code="template", error_detail=storable(str(error))), None
     try:
@@ -285,7 +285,7 @@ def ask_and_keep(
     failure_in_it = failure_of(answer, utc_now())
     if failure_in_it is not None:
         return _failed(shown, failure_in_it), answer
-    return _read(shown, answer, prepared), answer
+    return read_exchange(shown, answer, prepared), answer
 
 
 def _headers(snapshot: EndpointSnapshot, secret: BoundSecret | None) -> tuple[dict[str, str], tuple[str, str] | None]:
@@ -299,10 +299,10 @@ def _headers(snapshot: EndpointSnapshot, secret: BoundSecret | None) -> tuple[di
     return plain | auth_headers(snapshot.auth_kind, snapshot.auth_header, secret.value), None
 
 
-def _request(
+def request_of(
     prepared: PreparedEndpoint, context: Mapping[str, Any], headers: Mapping[str, str]
 ) -> tuple[OutboundRequest, dict[str, Any]]:
-    """What goes out, and what of it is kept. Raises TemplateError."""
+    """What goes out, and `{"method", "url", "body"}`, which is kept of it. Raises TemplateError."""
     snapshot = prepared.snapshot
     rendered = _rendered(prepared, _request_context(context))
     url, body = encode_request(snapshot.method, snapshot.url, snapshot.headers, rendered)
@@ -354,7 +354,8 @@ def _failed(request: dict[str, Any], failure: OutboundFailure) -> Exchange:
     )
 
 
-def _read(request: dict[str, Any], answer: OutboundAnswer, prepared: PreparedEndpoint) -> Exchange:
+def read_exchange(request: dict[str, Any], answer: OutboundAnswer, prepared: PreparedEndpoint) -> Exchange:
+    """What an answer with a good status says by the endpoint's mapping; an error where the mapping does not fit it."""
     try:
         found = _found(answer, prepared)
     except AnswerError as error:

@@ -39,6 +39,8 @@ class ComparedRun:
     test_set: str
     test_set_version: int
     endpoint: str
+    source: str
+    recording_number: int | None
     pass_rate: PassRate
 
 
@@ -86,7 +88,8 @@ class PartDifference:
 class Comparison:
     """Two runs of one project. `difference` and `p_value` are null where there is nothing to compare or to test.
 
-    `standouts` are sentences on requirements that changed beyond chance, whatever the whole did.
+    `standouts` are sentences on requirements that changed beyond chance, whatever the whole did. `replayed` says, in a
+    sentence, what follows where answers are recorded ones; empty where both runs asked.
     """
 
     baseline: ComparedRun
@@ -94,6 +97,7 @@ class Comparison:
     sentence: str
     standouts: tuple[str, ...]
     left_out: str
+    replayed: str
     direction: str
     matched: int
     fixed: int
@@ -133,6 +137,7 @@ def compare_runs(scope: Scope, baseline: RunView, candidate: RunView) -> Compari
         sentence=sentence_of(changes, *names) if comparable.ok else comparable.note,
         standouts=tuple(part.sentence for part in by_requirement if part.sentence),
         left_out=left_out_sentence(changes),
+        replayed=_replayed(baseline, candidate),
         direction=str(direction_of(changes, p_value) if comparable.ok else Direction.UNCLEAR),
         broken=changes.broken,
         fixed=changes.fixed,
@@ -322,6 +327,17 @@ def _chosen_note(run: RunView, changes: Changes) -> str:
     )
 
 
+def _replayed(baseline: RunView, candidate: RunView) -> str:
+    replays = [run for run in (baseline, candidate) if run.recording_number is not None]
+    if not replays:
+        return ""
+    shown = " and ".join(f"#{run.number} was replayed from #{run.recording_number}" for run in replays)
+    numbers = {run.recording_number or run.number for run in (baseline, candidate)}
+    if len(numbers) == 1:
+        return f"{shown}: the recorded answers are the same in both, so they differ in metrics, mapping or tests alone."
+    return f"{shown}: its answers are as old as the recording." if len(replays) == 1 else f"{shown}."
+
+
 def _run(run: RunView) -> ComparedRun:
     return ComparedRun(
         id=run.id,
@@ -329,5 +345,7 @@ def _run(run: RunView) -> ComparedRun:
         test_set=run.test_set.name,
         test_set_version=run.test_set.version,
         endpoint=run.endpoint.name,
+        source=run.source,
+        recording_number=run.recording_number,
         pass_rate=run.pass_rate,
     )

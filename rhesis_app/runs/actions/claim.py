@@ -20,15 +20,16 @@ _CLAIM = text(
 WITH spent AS (
   SELECT 1 FROM test_run WHERE organization_id = :organization AND id = :run AND spent >= cost_cap
 ), live AS (
-  SELECT count(*) AS n FROM work_item WHERE endpoint_id = :endpoint AND lease_owner IS NOT NULL AND lease_until > now()
+  SELECT count(*) AS n FROM work_item WHERE endpoint_id = CAST(:endpoint AS uuid) AND lease_owner IS NOT NULL AND lease_until > now()
 ), one AS MATERIALIZED (
   SELECT run_id, test_version_id, trial FROM work_item
    WHERE organization_id = :organization AND run_id = :run AND lease_owner IS NULL AND solo AND not_before <= now()
-     AND NOT EXISTS (SELECT 1 FROM spent)
+     AND endpoint_id IS NOT DISTINCT FROM CAST(:endpoint AS uuid) AND NOT EXISTS (SELECT 1 FROM spent)
    ORDER BY not_before, position LIMIT LEAST(:alone, GREATEST(0, :most - (SELECT n FROM live))) FOR UPDATE SKIP LOCKED
 ), many AS MATERIALIZED (
   SELECT run_id, test_version_id, trial FROM work_item
    WHERE organization_id = :organization AND run_id = :run AND lease_owner IS NULL AND NOT solo AND not_before <= now()
+     AND endpoint_id IS NOT DISTINCT FROM CAST(:endpoint AS uuid)
      AND NOT EXISTS (SELECT 1 FROM one) AND NOT EXISTS (SELECT 1 FROM spent)
    ORDER BY not_before, position LIMIT LEAST(:k, GREATEST(0, :most - (SELECT n FROM live))) FOR UPDATE SKIP LOCKED
 ), taken AS (
@@ -46,7 +47,8 @@ SELECT t.*, v.test_id, v.requirement_id, v.prompt, v.expected, v.messages, v.con
 class ClaimRequest:
     """At most `k` items of a run for `owner`, while the endpoint has fewer than `most` calls in flight.
 
-    Without an endpoint stored answers are scored: nobody is called, and only the slice's own width is a limit.
+    Only items that ask this endpoint are claimed. Those without one take a stored or recorded answer: nobody is called, and
+    only the slice's own width is a limit.
     """
 
     run_id: UUID

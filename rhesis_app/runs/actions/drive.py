@@ -24,11 +24,13 @@ from rhesis_app.runs.actions.cost_caps import end_spent_run
 from rhesis_app.runs.actions.finalise import finalise_run
 from rhesis_app.runs.actions.finish import Answer, Holder, Later, finish, give_back
 from rhesis_app.runs.actions.plan import Parts, Plan, answer_item, load_plan
+from rhesis_app.runs.actions.recordings import keep_exchanges
 from rhesis_app.runs.actions.replace import replace_errors
 from rhesis_app.runs.actions.retries import take_retries
 from rhesis_app.runs.actions.sources import seen_of
 from rhesis_app.runs.models import TestRun
 from rhesis_app.runs.rules import CLAIM_S, LEASE_S, RENEW_S, SLOT_THREADS
+from rhesis_app.runs.rules.recordings import NOT_RECORDED
 from rhesis_app.scoring.outcome import Outcome
 
 _log = logging.getLogger(__name__)
@@ -47,7 +49,8 @@ _RENEW = text(
 _LOOK = text(
     "SELECT r.cancel_requested_at IS NOT NULL OR r.deadline_at < now() AS ended, r.paused_at IS NOT NULL AS paused, others_wait(r.id) AS others,"
     " COALESCE(r.spent >= r.cost_cap, false) AS is_spent,"
-    " (SELECT EXTRACT(epoch FROM min(w.not_before) - now()) FROM work_item w WHERE w.run_id = r.id AND w.lease_owner IS NULL) AS due_in"
+    " (SELECT EXTRACT(epoch FROM min(w.not_before) - now()) FROM work_item w WHERE w.run_id = r.id AND w.lease_owner IS NULL"
+    " AND w.endpoint_id IS NOT DISTINCT FROM CAST(:endpoint AS uuid)) AS due_in"
     " FROM test_run r WHERE r.organization_id = :organization AND r.id = :run"
 )
 
@@ -223,11 +226,14 @@ def _write(held: _Slice, answers: list[Answer]) -> None:
     left = take_retries(held.scope, held.plan.run_id, wanted, held.plan.retries)
     final, later = [], []
     for answer, decision in decided:
-        if decision.retry and (left > 0 or not decision.uses_attempt):
+        if held.plan.asks_missing and answer.exchange.error_code == NOT_RECORDED:
+            later.append(Later(item=answer.item, was_asked=False, endpoint_id=held.plan.asks_missing))
+        elif decision.retry and (left > 0 or not decision.uses_attempt):
             left -= decision.uses_attempt
             later.append(_later(answer, decision))
         else:
             final.append(answer)
+    keep_exchanges(held.scope, held.holder, held.plan.recording_id, final)
     finish(held.scope, held.holder, final)
     replace_errors(held.scope, held.holder, held.plan.replaces, final)
     give_back(held.scope, held.holder, later)
@@ -266,7 +272,7 @@ def _look(held: _Slice) -> None:
     held.looked = now
     where = {"organization": held.scope.organization_id, "run": held.plan.run_id}
     with held.scope.atomic() as session:
-        row = session.execute(_LOOK, where).one()
+        row = session.execute(_LOOK, {**where, "endpoint": held.plan.endpoint_id}).one()
         if held.in_flight and now - held.renewed > RENEW_S:
             session.execute(_RENEW, {**where, "me": held.holder.owner, "lease": LEASE_S})
             held.renewed = now

@@ -8,7 +8,9 @@ from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.actions.recount import recount_replaced
 from rhesis_app.runs.models import TestRun, WorkItem
 from rhesis_app.runs.queries.freeze import count_run
+from rhesis_app.runs.queries.recordings import count_answers
 from rhesis_app.runs.rules import final_status
+from rhesis_app.runs.rules.recordings import REPLAYS
 from rhesis_app.sdk import Totals
 
 
@@ -28,6 +30,7 @@ def finalise_run(scope: Scope, run_id: UUID) -> bool:
             .values(
                 **counted,
                 status=final_status(Totals(**counted["totals"])),
+                answers=count_answers(scope, run_id) if row.source in REPLAYS else None,
                 started_at=func.coalesce(TestRun.started_at, func.now()),
                 finished_at=func.now(),
                 paused_at=None,

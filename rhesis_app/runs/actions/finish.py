@@ -12,6 +12,7 @@ import orjson
 from sqlalchemy import text
 
 from rhesis_app.endpoints.actions.exchange import Exchange
+from rhesis_app.endpoints.actions.recorded import RecordedAnswer
 from rhesis_app.kernel.ids import new_id
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.actions.claim import Item
@@ -56,8 +57,10 @@ SELECT count(*) FROM kept
 _LATER = text(
     """
 UPDATE work_item w SET lease_owner = NULL, lease_until = NULL, fence = w.fence + 1, not_before = now() + make_interval(secs => l.delay),
-       throttled = w.throttled + l.free, attempt = w.attempt - l.unasked, last_error = COALESCE(l.code, w.last_error)
-  FROM jsonb_to_recordset(CAST(:items AS jsonb)) AS l (test_version_id uuid, trial int, fence int, delay float8, free int, unasked int, code text)
+       throttled = w.throttled + l.free, attempt = w.attempt - l.unasked, last_error = COALESCE(l.code, w.last_error),
+       endpoint_id = COALESCE(l.endpoint, w.endpoint_id)
+  FROM jsonb_to_recordset(CAST(:items AS jsonb)) AS l (test_version_id uuid, trial int, fence int, delay float8, free int, unasked int, code text,
+       endpoint uuid)
  WHERE w.organization_id = :organization AND w.run_id = :run AND w.test_version_id = l.test_version_id AND w.trial = l.trial AND w.fence = l.fence
    AND w.lease_owner = :me
 """
@@ -75,7 +78,8 @@ class Judged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A claimed item with what came of it. `attempts` are those of a stored answer; None counts this run's own.
+    """A claimed item with what came of it. `attempts` are those of a stored answer, 0 of a replayed one; None counts this
+    run's own. `recorded` is what a recording keeps of it.
 
     Without `was_asked` it is to be given back as if it had not been claimed.
     """
@@ -86,17 +90,22 @@ class Answer:
     judged: tuple[Judged, ...] = ()
     attempts: int | None = None
     was_asked: bool = True
+    recorded: RecordedAnswer | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Later:
-    """A claimed item to give back: asked again after `delay_s`; `is_free` does not count as a try, `was_asked` False undoes the claim."""
+    """A claimed item to give back: asked again after `delay_s`; `is_free` does not count as a try, `was_asked` False undoes the claim.
+
+    `endpoint_id` is set where a recording had no answer: from now on that endpoint is to be asked.
+    """
 
     item: Item
     delay_s: float = 0.0
     code: str | None = None
     is_free: bool = False
     was_asked: bool = True
+    endpoint_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +148,7 @@ def give_back(scope: Scope, holder: Holder, items: Sequence[Later]) -> None:
             "delay": later.delay_s,
             "free": int(later.is_free),
             "unasked": int(not later.was_asked),
+            "endpoint": later.endpoint_id,
             "code": later.code,
         }
         for later in items

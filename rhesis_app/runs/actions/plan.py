@@ -17,9 +17,11 @@ from rhesis_app.kernel.registry import Registry
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.actions.claim import Item
 from rhesis_app.runs.actions.finish import Answer, Judged
+from rhesis_app.runs.actions.recordings import open_recording
 from rhesis_app.runs.actions.sources import AnswerSource, AskedEndpoint, StoredAnswers
 from rhesis_app.runs.models import RunMetric, TestRun
-from rhesis_app.runs.rules import SCORING_AT_ONCE, RunKind, retry_budget
+from rhesis_app.runs.rules import SCORING_AT_ONCE, SLOT_THREADS, RunKind, retry_budget
+from rhesis_app.runs.rules.recordings import Source
 from rhesis_app.scoring.engine import EvaluationOutcome, MetricRecipe, PreparedMetric, evaluate
 from rhesis_app.scoring.engine import prepare as prepare_metric
 from rhesis_app.scoring.outcome import result_outcome
@@ -52,9 +54,10 @@ class PlannedMetric:
 class Plan:
     """Everything a slice answers and judges with; safe to use from many threads. `retries` is the run's budget of them.
 
-    Without an `endpoint_id` nobody is asked: its `source` holds answers that another run got. `book` holds the turns of all
-    models that are called, `asked` those of the model that is asked as the endpoint. `replaces` is the run whose errors
-    these answers replace, if any.
+    Without an `endpoint_id` nobody is asked: its `source` holds answers that another run got, and what it lacks is handed
+    to the endpoint `asks_missing` where there is one. What is answered is kept in the recording of the run `recording_id`.
+    `book` holds the turns of all models that are called, `asked` those of the model that is asked as the endpoint.
+    `replaces` is the run whose errors these answers replace, if any.
     """
 
     run_id: UUID
@@ -66,6 +69,8 @@ class Plan:
     book: TurnBook
     asked: ModelTurns | None = None
     replaces: UUID | None = None
+    asks_missing: UUID | None = None
+    recording_id: UUID | None = None
 
     @property
     def width(self) -> int:
@@ -90,21 +95,19 @@ class Plan:
 def load_plan(scope: Scope, parts: Parts, run: TestRun, holder: str) -> Plan:
     """Read a run's frozen endpoint and metrics; the secret is opened here and lives no longer than the slice.
 
-    A run that scores stored answers opens no endpoint's secret and gets no door to one: nobody but a judge can be called.
+    A run that scores stored answers, or replays recorded ones, opens no endpoint's secret and gets no door to one: nobody
+    but a judge can be called. A replay that may ask does so once everything was looked for.
     """
     book = TurnBook(holder)
     metrics = _metrics(scope, parts, run, book)
     if run.kind == RunKind.RESCORE and run.parent_run_id is not None:
-        return Plan(
-            run_id=run.id,
-            endpoint_id=None,
-            limit=SCORING_AT_ONCE,
-            retries=0,
-            source=StoredAnswers(run.parent_run_id),
-            metrics=metrics,
-            book=book,
-        )
+        stored = StoredAnswers(run.parent_run_id)
+        return _asking_nobody(run, stored, metrics, book, limit=SCORING_AT_ONCE)
+    if (replayed := open_recording(scope, run)) is not None:
+        asks = run.endpoint_id if run.source == Source.REPLAY else None
+        return _asking_nobody(run, replayed, metrics, book, limit=SLOT_THREADS, asks_missing=asks)
     snapshot = EndpointSnapshot.from_json(run.endpoint_snapshot)
+    recording_id = run.id if run.source == Source.RECORD else run.recording_run_id
     endpoint = prepare(snapshot, open_secret(scope, parts.secrets, run.endpoint_id))
     asked = _asked(scope, snapshot, book)
     return Plan(
@@ -112,12 +115,21 @@ def load_plan(scope: Scope, parts: Parts, run: TestRun, holder: str) -> Plan:
         endpoint_id=run.endpoint_id,
         limit=snapshot.max_concurrency,
         retries=retry_budget(run.planned),
-        source=AskedEndpoint(run_id=run.id, door=parts.door, endpoint=endpoint, turns=asked),
+        source=AskedEndpoint(
+            run_id=run.id, door=parts.door, endpoint=endpoint, turns=asked, records=recording_id is not None
+        ),
         metrics=metrics,
         book=book,
         asked=asked,
         replaces=run.parent_run_id if run.kind == RunKind.RETRY else None,
+        recording_id=recording_id,
     )
+
+
+def _asking_nobody(
+    run: TestRun, source: AnswerSource, metrics: Sequence[PlannedMetric], book: TurnBook, **more: Any
+) -> Plan:
+    return Plan(run_id=run.id, endpoint_id=None, retries=0, source=source, metrics=metrics, book=book, **more)
 
 
 def _asked(scope: Scope, snapshot: EndpointSnapshot, book: TurnBook) -> ModelTurns | None:
@@ -135,7 +147,14 @@ def answer_item(plan: Plan, item: Item) -> Answer:
     exchange = got.exchange
     if exchange.error_code is not None:
         failed = result_outcome((), endpoint_failed=True)
-        return Answer(item=item, exchange=exchange, outcome=failed, attempts=got.attempts, was_asked=got.was_asked)
+        return Answer(
+            item=item,
+            exchange=exchange,
+            outcome=failed,
+            attempts=got.attempts,
+            was_asked=got.was_asked,
+            recorded=got.recorded,
+        )
     sample = _sample(item, exchange)
     judged = tuple(
         Judged(metric_version_id=metric.version_id, position=metric.position, outcome=evaluate(metric.prepared, sample))
@@ -143,7 +162,14 @@ def answer_item(plan: Plan, item: Item) -> Answer:
         if metric.requirement_id is None or metric.requirement_id == item.requirement_id
     )
     outcomes: list[EvaluationOutcome] = [one.outcome for one in judged]
-    return Answer(item=item, exchange=exchange, outcome=result_outcome(outcomes), judged=judged, attempts=got.attempts)
+    return Answer(
+        item=item,
+        exchange=exchange,
+        outcome=result_outcome(outcomes),
+        judged=judged,
+        attempts=got.attempts,
+        recorded=got.recorded,
+    )
 
 
 def _metrics(scope: Scope, parts: Parts, run: TestRun, book: TurnBook) -> list[PlannedMetric]:

@@ -15,6 +15,7 @@ from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.actions.start import accept_once, next_number, ring
 from rhesis_app.runs.models import TestRun
 from rhesis_app.runs.rules import DEADLINE, MAX_ATTEMPTS, RunKind
+from rhesis_app.runs.rules.recordings import Source
 from rhesis_app.scoring.outcome import Outcome
 
 _METRICS: Final = text(
@@ -77,6 +78,10 @@ def _refuse(scope: Scope, parent: TestRun) -> None:
         answers_of = parent.config.get("answers_of")
         raise Conflict(
             f"{number} asked nobody: it scored the answers of #{answers_of}. Retry the errors there, then score again."
+        )
+    if parent.source == Source.REPLAY_OR_FAIL:
+        raise Conflict(
+            f"{number} never asks its endpoint: it only replays. Start a run with the source “replay”, or record anew."
         )
     open_retry = scope.select(TestRun.number).where(
         TestRun.parent_run_id == parent.id, TestRun.kind == RunKind.RETRY, TestRun.finished_at.is_(None)

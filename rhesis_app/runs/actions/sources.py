@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import tuple_
 
 from rhesis_app.endpoints.actions.exchange import Exchange, PreparedEndpoint, ask
+from rhesis_app.endpoints.actions.recorded import RecordedAnswer, ask_and_record
 from rhesis_app.endpoints.rules.throttle import Seen
 from rhesis_app.kernel.ports import HttpDoor, Turns
 from rhesis_app.kernel.scope import Scope
@@ -17,14 +18,15 @@ from rhesis_app.runs.models import EffectiveResult
 
 @dataclass(frozen=True, slots=True)
 class Got:
-    """What came of an item. `attempts` is how often another run asked for it; None where this run asks itself.
+    """What came of an item. `attempts` is how often it was asked for, None where this run's own attempts say so.
 
-    Without `was_asked` it waited in vain for its turn.
+    `recorded` is the whole answer where it is to be kept. Without `was_asked` it waited in vain for its turn.
     """
 
     exchange: Exchange
     attempts: int | None = None
     was_asked: bool = True
+    recorded: RecordedAnswer | None = None
 
 
 class AnswerSource(Protocol):
@@ -39,12 +41,16 @@ class AnswerSource(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskedEndpoint:
-    """Asks the endpoint, saying which attempt at which test it is; a model that is asked as one has `turns`."""
+    """Asks the endpoint, saying which attempt at which test it is; with `records`, answers come with all that was said.
+
+    A model that is asked as an endpoint has `turns`.
+    """
 
     run_id: UUID
     door: HttpDoor
     endpoint: PreparedEndpoint
     turns: Turns | None = None
+    records: bool = False
 
     def get_ready(self, scope: Scope, items: Sequence[Item]) -> None:
         """Nothing is needed besides the item."""
@@ -52,20 +58,24 @@ class AskedEndpoint:
     def answer(self, item: Item) -> Got:
         """One call, when its turn has come."""
         if self.turns is None:
-            return Got(self._ask(item))
+            return self._ask(item)
         if not self.turns.take(self.endpoint.snapshot.timeout_s):
             return Got(Exchange(request={}, error_code="throttled"), was_asked=False)
         seen = Seen("worker_lost")
         try:
-            exchange = self._ask(item)
-            seen = seen_of(exchange)
-            return Got(exchange)
+            got = self._ask(item)
+            seen = seen_of(got.exchange)
+            return got
         finally:
             self.turns.give(seen.code, seen.status, seen.pause_s)
 
-    def _ask(self, item: Item) -> Exchange:
+    def _ask(self, item: Item) -> Got:
         headers = {"Idempotency-Key": f"{self.run_id}:{item.test_id}:{item.trial}", "X-Attempt": str(item.attempt)}
-        return ask(self.door, self.endpoint, _roots(self.run_id, item), headers=headers)
+        roots = roots_of(self.run_id, item)
+        if not self.records:
+            return Got(ask(self.door, self.endpoint, roots, headers=headers))
+        exchange, recorded = ask_and_record(self.door, self.endpoint, roots, headers)
+        return Got(exchange, recorded=recorded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +125,8 @@ def _exchange(row: Any) -> Exchange:
     )
 
 
-def _roots(run_id: UUID, item: Item) -> dict[str, object]:
+def roots_of(run_id: UUID, item: Item) -> dict[str, object]:
+    """What a request template may speak of."""
     turn = {"role": "user", "content": item.prompt}
     return {
         "input": item.prompt,

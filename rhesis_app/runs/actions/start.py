@@ -32,8 +32,10 @@ from rhesis_app.kernel.registry import Registry
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.projects.models import Project
 from rhesis_app.runs.actions.cost_caps import check_cost_cap
+from rhesis_app.runs.actions.recordings import choose_recording
 from rhesis_app.runs.models import RunMetric, TestRun
-from rhesis_app.runs.rules import DEADLINE, MAX_ATTEMPTS, slots
+from rhesis_app.runs.rules import DEADLINE, MAX_ATTEMPTS, SCORING_S, SLOT_THREADS, slots
+from rhesis_app.runs.rules.recordings import REPLAYS, Source
 from rhesis_app.runs.rules.trials import MAX_PLANNED, TOO_MANY, check_trials
 from rhesis_app.scoring.reducers import MAJORITY, Reducer
 
@@ -63,6 +65,7 @@ class NewRun:
 
     Each test is asked `trials` times, unless it says itself how often; `reducer` makes one outcome of a test's trials.
     `cost_cap` (US dollars) stops it when what is known of its cost has reached that much.
+    `source` is one of `Source`; a replay takes the recording of the run `recording_run_id`, else the latest that fits.
     """
 
     test_set_id: UUID
@@ -73,6 +76,8 @@ class NewRun:
     trials: int = 1
     reducer: Reducer = MAJORITY
     cost_cap: Decimal | None = None
+    source: str = Source.LIVE
+    recording_run_id: UUID | None = None
 
     @property
     def body(self) -> str:
@@ -82,6 +87,8 @@ class NewRun:
         parts += [f"trials={self.trials}"] if self.trials != 1 else []
         parts += [f"reducer={self.reducer.name}:{self.reducer.k}"] if self.reducer != MAJORITY else []
         parts += [f"cost_cap {money(self.cost_cap)}"] if self.cost_cap is not None else []
+        if self.source != Source.LIVE:
+            parts += [f"source={self.source}", f"recording={self.recording_run_id or ''}"]
         return hashlib.sha256("|".join(parts).encode()).hexdigest()
 
 
@@ -123,6 +130,7 @@ def _accept(scope: Scope, registry: Registry, new: NewRun, test_set: TestSet) ->
     run_id = new_id()
     with scope.atomic() as session:
         endpoint = _endpoint(scope, new.endpoint_id, test_set)
+        recording_id = choose_recording(scope, new.source, new.recording_run_id, test_set, endpoint.id)
         frozen = freeze_test_set(scope, test_set.id)
         chosen = _choose_metrics(scope, new, test_set, frozen)
         versions = freeze_metrics(scope, registry, list(dict.fromkeys(item.metric_id for item in chosen)))
@@ -148,6 +156,8 @@ def _accept(scope: Scope, registry: Registry, new: NewRun, test_set: TestSet) ->
             idempotency_body=new.body if new.idempotency_key else None,
             started_by=scope.actor.user_id,
             schedule_id=new.schedule_id,
+            source=new.source,
+            recording_run_id=recording_id,
             deadline_at=func.now() + literal(DEADLINE, Interval),
         )
         session.add(row)
@@ -155,7 +165,10 @@ def _accept(scope: Scope, registry: Registry, new: NewRun, test_set: TestSet) ->
         write_metrics(scope, run_id, chosen, versions)
         _write_plan(scope, row, frozen.test_count, new.reducer)
         scope.record("run.start", "test_run", run_id, number=row.number, planned=row.planned)
-        ring(scope, run_id, endpoint.max_concurrency, endpoint.timeout_s)
+        if new.source == Source.REPLAY_OR_FAIL:
+            ring(scope, run_id, SLOT_THREADS, SCORING_S)
+        else:
+            ring(scope, run_id, endpoint.max_concurrency, endpoint.timeout_s)
     return run_id
 
 
@@ -186,7 +199,7 @@ def _write_plan(scope: Scope, row: TestRun, test_count: int, reducer: Reducer) -
         PLAN,
         {
             "run": row.id,
-            "endpoint": row.endpoint_id,
+            "endpoint": None if row.source in REPLAYS else row.endpoint_id,
             "attempts": MAX_ATTEMPTS,
             "organization": scope.organization_id,
             "version": row.test_set_version_id,

@@ -66,6 +66,8 @@ def start(headers: dict[str, Any], arguments: dict[str, Any], test_set_id: UUID)
         reducer=reducer_of(arguments["reducer"]),
         cost_cap=arguments["cost_cap"],
         idempotency_key=headers["idempotency_key"],
+        source=arguments["source"],
+        recording_run_id=arguments["recording_run_id"],
     )
     return _accepted(start_run(current_scope(), runtime().registry, new))
 
@@ -93,7 +95,7 @@ class Runs(MethodView):
     def get(self, arguments: dict[str, Any]) -> Page[RunView]:
         """List runs, newest first."""
         status = arguments.pop("status")
-        names = ("project_id", "test_set_id", "endpoint_id", "parent_run_id", "schedule_id")
+        names = ("project_id", "test_set_id", "endpoint_id", "parent_run_id", "schedule_id", "number")
         chosen = RunFilter(statuses=(status,) if status else (), **{name: arguments.pop(name) for name in names})
         return list_runs(current_scope(), page_request(**arguments), chosen)
 

@@ -15,6 +15,7 @@ from rhesis_app.infra.remote import Away, Refused, Server
 from rhesis_app.runs.cli.find import Found, Named, find
 from rhesis_app.runs.cli.verdict import Exit, tests_of, verdict_of
 from rhesis_app.runs.cli.watch import Progress, TooLong, await_report, watch
+from rhesis_app.runs.rules.recordings import REPLAYS, Source
 
 _REPORT_S = 300.0
 _EPILOG = (
@@ -33,6 +34,8 @@ class Options:
     metrics: tuple[str, ...]
     trials: int
     project: str | None
+    source: str
+    recording: str | None
     junit: Path | None
     markdown: Path | None
     url: str
@@ -54,6 +57,14 @@ class Options:
     "--trials", type=click.IntRange(1, 100), default=1, show_default=True, help="How often each test is asked."
 )
 @click.option("--project", metavar="NAME", help="Project, by name, slug or id; needed when the token reads several.")
+@click.option(
+    "--source",
+    type=click.Choice([str(one) for one in Source]),
+    default=str(Source.LIVE),
+    show_default=True,
+    help="Ask the endpoint, record its answers, or replay recorded ones.",
+)
+@click.option("--recording", metavar="RUN", help="Run whose recording is replayed, by number or id; else the latest.")
 @click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write a JUnit report here.")
 @click.option("--markdown", type=click.Path(dir_okay=False, path_type=Path), help="Write a Markdown summary here.")
 @click.option("--url", envvar="RHESIS_URL", required=True, show_envvar=True, help="Where the server is reached.")
@@ -123,12 +134,15 @@ class _Pipeline:
             endpoint=chosen.endpoint,
             metrics=chosen.metrics,
             gates=chosen.gates,
+            recording=chosen.recording,
         )
 
     def _start(self, found: Found) -> Mapping[str, Any]:
         body: dict[str, Any] = {"endpoint_id": found.endpoint_id, "metric_ids": list(found.metric_ids)}
         body |= {"trials": self.options.trials} if self.options.trials > 1 else {}
         body |= {"cost_cap": self.options.cost_cap} if self.options.cost_cap is not None else {}
+        if self.options.source != Source.LIVE:
+            body |= {"source": self.options.source, "recording_run_id": found.recording_id}
         key = self.options.key or f"cli-{uuid4()}"
         return self.server.post(f"/test-sets/{found.test_set_id}/runs", body, key=key)
 
@@ -180,7 +194,9 @@ class _Pipeline:
 
 
 def _check(chosen: Options) -> None:
-    """Refuse what could only fail after the run."""
+    """Refuse what makes no sense, and what could only fail after the run."""
+    if chosen.recording is not None and chosen.source not in REPLAYS:
+        raise click.UsageError("--recording: only a replay takes one. Add --source replay or --source replay-or-fail.")
     found = urlsplit(chosen.url)
     if found.scheme not in {"http", "https"} or not found.netloc:
         raise click.UsageError("--url: give an address such as https://rhesis.example.org.")

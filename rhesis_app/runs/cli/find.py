@@ -21,6 +21,7 @@ class Found:
     endpoint_id: str
     metric_ids: tuple[str, ...]
     gate_ids: tuple[str, ...]
+    recording_id: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,7 @@ class Named:
     endpoint: str
     metrics: tuple[str, ...]
     gates: tuple[str, ...]
+    recording: str | None
 
 
 def find(server: Server, named: Named) -> Found:
@@ -46,7 +48,18 @@ def find(server: Server, named: Named) -> Found:
         endpoint_id=_one(server.every("/endpoints", **here), named.endpoint, "endpoint", "--endpoint"),
         metric_ids=tuple(_one(metrics, name, "metric", "--metric") for name in named.metrics),
         gate_ids=tuple(dict.fromkeys(_one(gates, name, "gate", "--gate") for name in named.gates)),
+        recording_id=_recording(server, here, named.recording) if named.recording else None,
     )
+
+
+def _recording(server: Server, here: Mapping[str, str], wanted: str) -> str:
+    number = wanted.removeprefix("#")
+    if not number.isdecimal():
+        return wanted  # an id, which the server knows or refuses
+    found = next(iter(server.every("/test-runs", **here, number=number)), None)
+    if found is None:
+        raise click.UsageError(f"--recording: there is no run #{number} in this project.")
+    return str(found["id"])
 
 
 def _project(server: Server, wanted: str | None) -> Mapping[str, Any]:

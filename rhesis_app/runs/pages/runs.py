@@ -30,6 +30,7 @@ from rhesis_app.runs.queries.run_page import RunPage, open_run_page, page_metric
 from rhesis_app.runs.queries.run_tests import list_run_tests
 from rhesis_app.runs.queries.runs import list_runs, view_run, view_run_by_number
 from rhesis_app.runs.queries.wording import rules_in_words
+from rhesis_app.runs.rules.recordings import SOURCES, Source
 from rhesis_app.scoring.reducers import LABELS
 from rhesis_app.web.access import needs
 from rhesis_app.web.htmx import go_to, nothing_new
@@ -89,7 +90,8 @@ def check(slug: str) -> Response:
     scope, host = current_scope(), runtime()
     project, form = project_by_slug(scope, slug), forms.run_form(request.form)
     ways = Ways(door=host.door, secrets=host.secrets, judges=host.judges)
-    callout = Callout(callout_slot, release_connection)
+    # what never asks is not tried by asking
+    callout = Callout(callout_slot, release_connection) if form.source != Source.REPLAY_OR_FAIL else None
     try:
         checked = check_run(scope, host.registry, ways, forms.wanted_run(form), callout)
     except AppError as error:
@@ -220,7 +222,7 @@ def _new_page(
 ) -> Response:
     scope = current_scope()
     scope.require(Permission.RUN_EXECUTE, project=project.id)
-    choices = run_choices(scope, project.id)
+    choices = run_choices(scope, project.id, recordings=True, test_set_id=forms.id_in(form.test_set))
     if not form.test_set and len(choices.test_sets) == 1:
         form = replace(form, test_set=str(choices.test_sets[0].id))
     chosen_set = forms.id_in(form.test_set)
@@ -234,6 +236,7 @@ def _new_page(
         reducer_options=[(str(name), label) for name, label in LABELS.items()],
         check=check,
         calls=forms.calls_of(form, check) if check else None,
+        source_options=SOURCES,
         checked=checked,
         errors=forms.errors_of(error),
         message=error.detail if error else "",

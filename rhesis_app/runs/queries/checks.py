@@ -241,7 +241,7 @@ def _endpoint(known: Known) -> Check:
 
 
 def _latencies(scope: Scope, endpoint_id: UUID) -> Latencies | None:
-    """Of the answers in the endpoint's latest runs; copies in re-scores are left out."""
+    """Of the answers in the endpoint's latest runs; copies in re-scores and replays are left out."""
     spread = func.percentile_cont([0.5, 0.95]).within_group(TestResult.latency_ms)
     row = scope.session.execute(
         select(spread, func.count(TestResult.latency_ms)).where(

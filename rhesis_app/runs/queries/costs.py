@@ -13,6 +13,7 @@ from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.models import Evaluation, TestResult, TestRun
 from rhesis_app.runs.queries.json_rows import json_object
 from rhesis_app.runs.rules import RunKind
+from rhesis_app.runs.rules.recordings import REPLAYS
 from rhesis_app.sdk import RunCost, Totals
 
 FROZEN: Final = TestRun.parts["spent"]
@@ -37,6 +38,8 @@ def run_cost(row: Any, totals: Totals) -> RunCost | None:
     if found is None:
         return None
     answered = 0 if row.kind == RunKind.RESCORE else totals.passed + totals.failed + totals.unscored
+    if row.source in REPLAYS:
+        answered = min(answered, row.answers["asked"] if row.answers else 0)
     return RunCost(
         endpoint=found["endpoint"],
         judge=found["judge"],

@@ -17,6 +17,7 @@ from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.models import Evaluation, RunMetric, TestResult, TestRun
 from rhesis_app.runs.queries.preflight import JudgingMetric
 from rhesis_app.runs.rules import COUNTED
+from rhesis_app.runs.rules.recordings import REPLAYS
 from rhesis_app.sdk import Need
 
 RUNS: Final = 5
@@ -50,6 +51,7 @@ def latest_runs_of(scope: Scope, endpoint_id: UUID) -> Any:
     return (
         scope.select(TestRun.id)
         .where(TestRun.endpoint_id == endpoint_id, TestRun.kind.in_(COUNTED), TestRun.finished_at.is_not(None))
+        .where(TestRun.source.not_in(REPLAYS))
         .order_by(TestRun.id.desc())
         .limit(RUNS)
     )

@@ -22,6 +22,7 @@ from rhesis_app.kernel.errors import Invalid
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.registry import Registry
 from rhesis_app.kernel.scope import Scope
+from rhesis_app.runs.queries.recordings import recorded_choices
 from rhesis_app.sdk import Need
 
 _MOST_CHOICES = 500
@@ -29,7 +30,7 @@ _MOST_CHOICES = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunChoice:
-    """Something to choose in the form of a run; `note` is an endpoint's limit, a metric's evaluator."""
+    """Something to choose in the form of a run; `note` is an endpoint's limit, a metric's evaluator, a recording's number."""
 
     id: UUID
     name: str
@@ -38,11 +39,12 @@ class RunChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunChoices:
-    """What a project has for a run, each by name."""
+    """What a project has for a run, each by name; `recordings`, where they were asked for, the newest first."""
 
     test_sets: tuple[RunChoice, ...]
     endpoints: tuple[RunChoice, ...]
     metrics: tuple[RunChoice, ...]
+    recordings: tuple[RunChoice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,18 +112,26 @@ class _Means:
     lends: bool
 
 
-def run_choices(scope: Scope, project_id: UUID) -> RunChoices:
-    """The live test sets, endpoints and metrics of a project, at most 500 of each, in one statement."""
+def run_choices(
+    scope: Scope, project_id: UUID, *, recordings: bool = False, test_set_id: UUID | None = None
+) -> RunChoices:
+    """The live test sets, endpoints and metrics of a project, at most 500 of each, in one statement.
+
+    With `recordings` also the latest runs that recorded their answers, of one test set or, without an id, of all live ones.
+    """
     scope.require(Permission.RUN_READ, project=project_id)
-    parts = (
+    parts = [
         _choices(scope, "test_sets", TestSet, literal(""), project_id),
         _choices(scope, "endpoints", Endpoint, cast(Endpoint.max_concurrency, Text), project_id),
         _choices(scope, "metrics", Metric, Metric.evaluator_key, project_id),
-    )
-    found: dict[str, list[RunChoice]] = {"test_sets": [], "endpoints": [], "metrics": []}
+    ]
+    if recordings:
+        parts.append(recorded_choices(scope, project_id, test_set_id))
+    found: dict[str, list[RunChoice]] = {"test_sets": [], "endpoints": [], "metrics": [], "recordings": []}
     for kind, choice_id, name, note in scope.session.execute(union_all(*parts)):
         found[kind].append(RunChoice(id=choice_id, name=name, note=note))
     by_name = {kind: tuple(sorted(some, key=lambda one: one.name.casefold())) for kind, some in found.items()}
+    by_name["recordings"] = tuple(sorted(found["recordings"], key=lambda one: -int(one.note)))
     return RunChoices(**by_name)
 
 

@@ -14,6 +14,7 @@ from rhesis_app.runs.models import RunModel, TestRun, WorkItem
 from rhesis_app.runs.queries.json_rows import json_object
 from rhesis_app.runs.queries.views import RunView
 from rhesis_app.runs.rules import RunKind, retry_budget
+from rhesis_app.runs.rules.recordings import Source
 
 _A_ROUND = timedelta(seconds=12)  # of the sweeper, and a little more
 _ENOUGH = 5  # answers before a remaining time is more than a guess
@@ -219,12 +220,12 @@ def _held_up_model() -> Any:
 
 
 def _of_throttle(column: Any) -> Any:
-    """A column of the throttle of the run's endpoint; who scores stored answers asks nobody and has none."""
+    """A column of the throttle of the run's endpoint; who only scores or replays answers asks nobody and has none."""
     held = EndpointThrottle
     return (
         select(column)
         .where(held.organization_id == TestRun.organization_id, held.endpoint_id == TestRun.endpoint_id)
-        .where(TestRun.kind != RunKind.RESCORE)
+        .where(TestRun.kind != RunKind.RESCORE, TestRun.source != Source.REPLAY_OR_FAIL)
         .correlate(TestRun)
         .scalar_subquery()
     )

@@ -104,7 +104,8 @@ class TrialOfTest:
 class ResultView:
     """A result: what was asked, sent and answered. `context` is what the app retrieved, `reference_context` the test's.
 
-    `answer_of` is the number of the run that got this answer, where this one only scored it.
+    `answer_of` is the number of the run that got this answer, where this one only scored it, `replayed_from` that of the run
+    whose recording has it, where it was replayed.
     `trials` are all of the test's with a result, this one among them; none where each test was asked once.
     `cost` (US dollars) is null where it is not known, and where another run paid for the answer; `prompt_source` says which version of a prompt
     the text came from. `replaced` is the error that stood here before a retry; `stands_in` says where a retry's answer counts,
@@ -115,6 +116,7 @@ class ResultView:
     run_id: UUID
     run_number: int
     answer_of: int | None
+    replayed_from: int | None
     project_id: UUID
     test_set: str
     test_id: UUID
@@ -193,7 +195,7 @@ def _one(scope: Scope, result_id: UUID) -> Select[Any]:
     return (
         scope.select(
             *(TestRun.project_id, TestRun.id.label("run_id"), TestRun.number.label("run_number")),
-            TestRun.config["answers_of"].as_integer().label("answer_of"),
+            *(TestRun.config["answers_of"].as_integer().label("answer_of"), _replayed_from().label("replayed_from")),
             *(TestSet.name.label("test_set"), Requirement.name.label("requirement")),
             *(version.prompt, version.expected, version.messages, version.context.label("reference_context")),
             *(version.facts.label("metadata"), version.prompt_version_id, version.prompt_values),
@@ -249,6 +251,17 @@ def _trials_of_test() -> Any:
             other.run_id == EffectiveResult.run_id,
             other.test_version_id == EffectiveResult.test_version_id,
         )
+        .correlate(TestRun, EffectiveResult)
+        .scalar_subquery()
+    )
+
+
+def _replayed_from() -> Any:
+    recording = aliased(TestRun, name="recording")
+    return (
+        select(recording.number)
+        .where(recording.organization_id == TestRun.organization_id, recording.id == TestRun.recording_run_id)
+        .where(EffectiveResult.attempts == 0, EffectiveResult.response.is_not(None))
         .correlate(TestRun, EffectiveResult)
         .scalar_subquery()
     )

@@ -26,6 +26,7 @@ from rhesis_app.runs.queries.progress import Progress, open_work, retries_used, 
 from rhesis_app.runs.queries.runs import one_run
 from rhesis_app.runs.queries.views import Counts, RunView, run_view
 from rhesis_app.runs.rules import FINAL, RunKind
+from rhesis_app.runs.rules.recordings import REPLAYS, Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +86,7 @@ class RunPage:
     def can_retry(self) -> bool:
         """Whether there are errors to ask again here, and nobody does already."""
         asks = self.run.can_execute and self.run.is_finished and self.run.kind not in (RunKind.RESCORE, RunKind.RETRY)
+        asks = asks and self.run.source != Source.REPLAY_OR_FAIL
         return asks and self.run.totals.error > 0 and self.retrying is None
 
     @property
@@ -117,6 +119,8 @@ class RunPage:
         if self.run.trials > 1 and self.run.reducer is not None:
             fields += [("trials", str(self.run.trials)), ("reducer", self.run.reducer.name)]
             fields += [("k", str(self.run.reducer.k))] if self.run.reducer.k else []
+        if self.run.source in REPLAYS:
+            fields += [("source", self.run.source), ("recording_run", str(self.run.recording_run_id))]
         cap = self.run.cost.cap if self.run.cost else None
         return [*fields, *(("metric_ids", str(one.id)) for one in chosen), *([("cost_cap", cap)] if cap else [])]
 

@@ -19,14 +19,17 @@ from rhesis_app.runs.models import EffectiveResult, EffectiveTest, RunMetric, Sc
 from rhesis_app.runs.queries.costs import FROZEN, spent_now
 from rhesis_app.runs.queries.json_rows import json_object
 from rhesis_app.runs.queries.progress import Progress, open_work, standing_still
+from rhesis_app.runs.queries.recordings import counted_answers
 from rhesis_app.runs.queries.views import Counts, RunView, run_view
 from rhesis_app.runs.rules import COUNTED
+from rhesis_app.runs.rules.recordings import REPLAYS
 from rhesis_app.tenancy.models import User
 
 _PARENT = aliased(TestRun, name="parent")
 ALIKE = tuple(getattr(EffectiveTest, name) for name in ("passed", "failed", "error", "unscored", "outcome"))
 """What tests whose trials came to the same have in common."""
 _PAUSED_BY = aliased(User, name="paused_by_user")
+_RECORDING = aliased(TestRun, name="recording")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +42,7 @@ class RunFilter:
     endpoint_id: UUID | None = None
     parent_run_id: UUID | None = None
     schedule_id: UUID | None = None
+    number: int | None = None
 
 
 def view_run(scope: Scope, run_id: UUID) -> RunView:
@@ -79,6 +83,8 @@ def list_runs(scope: Scope, request: PageRequest, chosen: RunFilter) -> Page[Run
         query = query.where(TestRun.parent_run_id == chosen.parent_run_id)
     if chosen.schedule_id:
         query = query.where(TestRun.schedule_id == chosen.schedule_id)
+    if chosen.number is not None:
+        query = query.where(TestRun.number == chosen.number)
     total = scope.session.scalar(total_of(query)) if request.count else None
     rows = scope.session.execute(keyset(query, [By(TestRun.id, descending=True)], request)).all()
     counts = counts_of(scope, rows)
@@ -98,7 +104,7 @@ def latest_runs(scope: Scope, project_id: UUID, limit: int = 12) -> tuple[RunVie
 
 def is_counted() -> Any:
     """The condition that `RunView.is_counted` states, on TestRun."""
-    return and_(TestRun.kind.in_(COUNTED), TestRun.chosen_by.is_(None))
+    return and_(TestRun.kind.in_(COUNTED), TestRun.chosen_by.is_(None), TestRun.source.not_in(REPLAYS))
 
 
 def run_is_finished(scope: Scope, run_id: UUID) -> bool:
@@ -177,6 +183,10 @@ def select_runs(scope: Scope, *extra: Any) -> Select[Any]:
             User.name.label("started_by_name"),
             TestRun.schedule_id,
             Schedule.name.label("schedule_name"),
+            TestRun.source,
+            TestRun.recording_run_id,
+            _RECORDING.number.label("recording_number"),
+            counted_answers().label("answers"),
             cast(seconds * 1000, Double).label("duration_ms"),
             _metrics().label("metrics"),
             *extra,
@@ -189,6 +199,9 @@ def select_runs(scope: Scope, *extra: Any) -> Select[Any]:
         .outerjoin(User, User.id == TestRun.started_by)
         .outerjoin(_PAUSED_BY, _PAUSED_BY.id == TestRun.paused_by)
         .outerjoin(_PARENT, and_(_PARENT.organization_id == organization, _PARENT.id == TestRun.parent_run_id))
+        .outerjoin(
+            _RECORDING, and_(_RECORDING.organization_id == organization, _RECORDING.id == TestRun.recording_run_id)
+        )
         .outerjoin(Schedule, and_(Schedule.organization_id == organization, Schedule.id == TestRun.schedule_id))
     )
 

@@ -10,6 +10,7 @@ from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.queries.costs import run_cost
 from rhesis_app.runs.rules import COUNTED, rate_of, totals_of
+from rhesis_app.runs.rules.recordings import REPLAYS, Source
 from rhesis_app.runs.rules.reduced import AlikeTests, Consistency, Reduced, reduced_of, results_in
 from rhesis_app.scoring.reducers import Reducer, ReducerName
 from rhesis_app.scoring.stats import pass_rate
@@ -109,6 +110,14 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerCounts:
+    """How many answers of a run were replayed from a recording, and how many tests the endpoint was asked."""
+
+    replayed: int
+    asked: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunView:
     """A run. `outcome` is none until something is decided; `duration_ms` runs until now while the run does.
 
@@ -116,6 +125,8 @@ class RunView:
     judged again without a call) or `retry` (its parent's errors, asked again: an answer takes the place of its error there).
     `chosen_by` is set where an outcome in run number `chosen_from` chose its tests. `paused_by` is a person's name.
     `cost` is null in lists while the run goes on.
+    `source` says where its answers come from: `live` and `record` ask the endpoint, `replay` and `replay-or-fail` take those
+    that the run number `recording_number` recorded; `answers` counts these and what was asked, null for other sources.
     `started_by` is a person's name or, where nobody did, “schedule” and the name of the one that did.
 
     `trials` is how often each test is asked, unless the test says otherwise. `totals` count results; `test_totals`, the
@@ -143,6 +154,10 @@ class RunView:
     metrics: tuple[FrozenMetric, ...]
     started_by: str | None
     schedule_id: UUID | None
+    source: str
+    recording_run_id: UUID | None
+    recording_number: int | None
+    answers: AnswerCounts | None
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -174,7 +189,14 @@ class RunView:
     @property
     def is_counted(self) -> bool:
         """Whether it asked a whole test set, so that its rate stands in a row with those of other runs."""
-        return self.kind in COUNTED and self.chosen_by is None
+        return self.kind in COUNTED and self.chosen_by is None and self.source not in REPLAYS
+
+    @property
+    def answers_from(self) -> str:
+        """Where its answers come from, in a few words; empty for a run that just asked."""
+        if self.recording_number is not None:
+            return f"replay of #{self.recording_number}"
+        return "recorded" if self.source == Source.RECORD else ""
 
     @property
     def origin(self) -> str:
@@ -233,6 +255,10 @@ def run_view(scope: Scope, row: Any, counts: Counts) -> RunView:
         metrics=tuple(_metric(found, row.judges or {}) for found in row.metrics),
         started_by=row.started_by_name or (f"schedule {row.schedule_name}" if row.schedule_id else None),
         schedule_id=row.schedule_id,
+        source=row.source,
+        recording_run_id=row.recording_run_id,
+        recording_number=row.recording_number,
+        answers=AnswerCounts(**row.answers) if row.answers else None,
         created_at=row.created_at,
         started_at=row.started_at,
         finished_at=row.finished_at,

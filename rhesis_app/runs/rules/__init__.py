@@ -43,7 +43,8 @@ class RunKind(StrEnum):
 
 
 COUNTED: Final = (RunKind.RUN, RunKind.RERUN)
-"""Kinds of runs that asked the endpoint for what they show; of these only whole ones are "the run before" or a trend."""
+"""Kinds of runs that asked the endpoint for what they show, unless they replayed it; of these only whole ones are "the run before"
+or a trend."""
 
 
 FINAL: Final = frozenset({RunStatus.COMPLETED, RunStatus.PARTIAL, RunStatus.ERRORED, RunStatus.CANCELLED})

@@ -144,3 +144,15 @@ def test_what_goes_wrong_out_there_is_an_error_and_no_failure(world: World, serv
     run_id = world.start()
     drive(world, run_id)
     assert outcomes(world, run_id) == {"error": 2}
+
+
+def test_what_it_said_is_recorded_and_replayed_with_its_tokens(world: World, server: ScriptedEndpoint) -> None:
+    first = world.start(source="record")
+    drive(world, first)
+    second = world.start(source="replay-or-fail")
+    drive(world, second)
+    assert len(server.calls) == 2
+    said = "SELECT output, tokens_in, tokens_out, latency_ms FROM test_result WHERE run_id = :run ORDER BY output"
+    assert world.ask(said, run=second) == world.ask(said, run=first)
+    assert world.ask(said, run=second)[0].tokens_in == 11
+    assert not [row for row in world.ask("SELECT CAST(e AS text) AS kept FROM recorded_exchange e") if KEY in row.kept]
