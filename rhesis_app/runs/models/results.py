@@ -96,6 +96,7 @@ class Replacement(TenantOwned, Base):
     retry_run_id: Mapped[UUID]
     answer_id: Mapped[UUID]
     outcome: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class RecordedExchange(TenantOwned, Base):
