@@ -16,7 +16,7 @@ import urllib3
 from benchmarks.faults.database import broken
 from benchmarks.faults.endpoint import is_yes
 from benchmarks.faults.people import Tenant
-from benchmarks.faults.site import Site, python
+from benchmarks.faults.site import RUN_WORKERS, Site, python
 from tests.jobs.runs.world import World
 
 Verdict = tuple[str, str | None]
@@ -212,6 +212,17 @@ class Drill:
     def until_share(self, share: float) -> None:
         """Wait until so much of the run is answered."""
         self.until(lambda: self.results() >= share * self.scale.items, within_s=180)
+
+    def driving(self) -> str:
+        """A worker that is at work on a run now."""
+        found: list[str] = []
+
+        def is_there() -> bool:
+            found[:] = [name for name in RUN_WORKERS if self.site.forks(name)]
+            return bool(found)
+
+        self.until(is_there, within_s=60)
+        return self.dice.choice(found)
 
     def over(self) -> None:
         """The fault ends now: what follows is recovery."""

@@ -11,6 +11,7 @@ from benchmarks.faults.drill import Drill, Fault
 from benchmarks.faults.site import WORKERS
 
 _JOB_WORKER = WORKERS[2]
+_MOST_ROWS = 10_000
 _MADE = """
 SELECT (SELECT count(*) FROM test_set s WHERE s.name = %(name)s) AS sets,
        (SELECT count(*) FROM test_set s JOIN test_set_item i ON i.test_set_id = s.id WHERE s.name = %(name)s) AS tests,
@@ -41,8 +42,8 @@ def _strike_until_done(drill: Drill, job_id: str, within_s: float) -> dict[str, 
 
 
 def _imported(drill: Drill) -> None:
-    """Ten rows for each test of the run, while the run goes on."""
-    rows = 10 * drill.scale.items
+    """As many rows as an upload may have, or ten for each test of the run, while the run goes on."""
+    rows = min(_MOST_ROWS, 10 * drill.scale.items)
     name = f"Imported {drill.run_id}"
     lines = "prompt,expected\n" + "".join(f"Imported question {number},yes\n" for number in range(rows))
     upload = _ask(
@@ -79,7 +80,7 @@ def _reported(drill: Drill) -> None:
 JOB_FAULTS = (
     Fault(
         name="import",
-        says="the worker of an import of ten rows per test is killed twice and Redis emptied, while the run goes on",
+        says="the worker of an import of 10,000 tests is killed twice and Redis emptied, while the run goes on",
         strike=_imported,
     ),
     Fault(name="report", says="the worker of a report is killed twice and Redis emptied", strike=_reported),

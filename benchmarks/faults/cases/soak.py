@@ -10,7 +10,8 @@ from benchmarks.faults.site import RUN_WORKERS
 def _everything(drill: Drill) -> None:
     """Kills and FLUSHALL all the time; a worker frozen for longer than its lease; the database restarted in the middle of that."""
     drill.until_share(0.02)
-    frozen, killed = RUN_WORKERS
+    frozen = drill.driving()
+    killed = next(name for name in RUN_WORKERS if name != frozen)
     drill.site.signal(frozen, signal.SIGSTOP)
     thaw_at = time.monotonic() + drill.scale.pick(75, 6)
     restart_at = time.monotonic() + drill.scale.pick(35, 3)

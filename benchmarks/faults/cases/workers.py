@@ -39,17 +39,25 @@ def _deploy(drill: Drill) -> None:
     drill.over()
 
 
+_LOST = "SELECT count(*) FROM work_item WHERE lease_until < now()"
+
+
+def _lose_leases(drill: Drill) -> bool:
+    drill.site.eyes.ask("UPDATE work_item SET lease_until = now() - interval '1 s' WHERE lease_owner IS NOT NULL")
+    return True
+
+
 def _frozen(drill: Drill) -> None:
     """Longer than its lease, so that others have done its work when it wakes; short: the lease is made to run out."""
     drill.until_share(0.2)
-    victim = drill.dice.choice(RUN_WORKERS)
+    victim = drill.driving()
     drill.site.signal(victim, signal.SIGSTOP)
     if drill.scale.is_full:
         drill.pause(75)
     else:
-        drill.pause(1)
-        drill.site.eyes.ask("UPDATE work_item SET lease_until = now() - interval '1 s' WHERE lease_owner IS NOT NULL")
-        drill.pause(3)
+        drill.until(lambda: _lose_leases(drill), within_s=30)
+        drill.until(lambda: drill.site.eyes.number(_LOST) == 0, within_s=30)
+        drill.until_share(0.4)
     drill.site.signal(victim, signal.SIGCONT)
     drill.over()
 
