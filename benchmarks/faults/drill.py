@@ -47,7 +47,7 @@ class Scale:
         return full if self.is_full else short
 
 
-SHORT = Scale(items=200, lasts_s=2.0, limit=8, is_full=False)
+SHORT = Scale(items=200, lasts_s=1.5, limit=8, is_full=False)
 
 
 def full_scale(items: int) -> Scale:

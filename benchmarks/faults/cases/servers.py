@@ -21,7 +21,7 @@ def _redis_down(drill: Drill) -> None:
     drill.until_share(0.2)
     drill.site.kept_down.add("valkey")
     drill.site.signal("valkey", signal.SIGKILL)
-    drill.pause(drill.scale.pick(30, 2))
+    drill.pause(drill.scale.pick(30, 1))
     drill.site.kept_down.discard("valkey")
     drill.over()
 
@@ -29,7 +29,7 @@ def _redis_down(drill: Drill) -> None:
 def _redis_frozen(drill: Drill) -> None:
     drill.until_share(0.2)
     drill.site.signal("valkey", signal.SIGSTOP)
-    drill.pause(drill.scale.pick(30, 2))
+    drill.pause(drill.scale.pick(30, 1))
     drill.site.signal("valkey", signal.SIGCONT)
     drill.over()
 
@@ -45,7 +45,7 @@ def _restarted(drill: Drill) -> None:
 def _database_frozen(drill: Drill) -> None:
     drill.until_share(0.3)
     drill.site.signal("postgres", signal.SIGSTOP)
-    drill.pause(drill.scale.pick(10, 2), look=False)
+    drill.pause(drill.scale.pick(10, 1), look=False)
     drill.site.signal("postgres", signal.SIGCONT)
     drill.over()
 
@@ -56,7 +56,7 @@ def _lock(drill: Drill) -> None:
     holding.autocommit = False
     with holding.cursor() as cursor:
         cursor.execute("LOCK TABLE work_item IN ACCESS EXCLUSIVE MODE")
-        drill.pause(drill.scale.pick(10, 2), look=False)
+        drill.pause(drill.scale.pick(10, 1), look=False)
     holding.rollback()
     holding.close()
     drill.over()
@@ -67,7 +67,7 @@ def _connections_taken(drill: Drill) -> None:
     drill.until_share(0.3)
     eyes = drill.site.eyes
     held: list[Any] = []
-    until = time.monotonic() + drill.scale.pick(15, 2)
+    until = time.monotonic() + drill.scale.pick(15, 1)
     while time.monotonic() < until:
         # one that is cut makes itself a new one at once, unless its place is taken before
         with suppress(psycopg2.OperationalError):

@@ -21,7 +21,7 @@ def _both_dead(drill: Drill) -> None:
     drill.site.kept_down |= set(RUN_WORKERS)
     for name in RUN_WORKERS:
         drill.site.signal(name, signal.SIGKILL)
-    drill.pause(drill.scale.pick(20, 2))
+    drill.pause(drill.scale.pick(20, 1))
     drill.site.kept_down -= set(RUN_WORKERS)
     drill.over()
 
