@@ -7,7 +7,7 @@ DATA ?= .rhesis
 UV_VERSION := $(shell sed -n 's/^uv==\([0-9.]*\).*/\1/p' requirements.lock)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench migrate lock clean
+.PHONY: help run test lint format bench faults soak migrate lock clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -31,6 +31,12 @@ format: $(VENV)/.dev ## put the code into form
 
 bench: $(VENV)/.dev ## figures, as ratios measured side by side
 	@$(BIN)/python -m benchmarks
+
+faults: $(VENV)/.dev ## runs under every fault, 2,000 tests and three seeds each, as one table [ARGS="--only NAME --seeds 1 --items 2000 --jobs 2 --write-docs"]
+	@$(BIN)/python -m benchmarks.faults $(ARGS)
+
+soak: $(VENV)/.dev ## 10,000 tests under many faults at once, three seeds [ARGS="--write-docs"]
+	@$(BIN)/python -m benchmarks.faults --soak $(ARGS)
 
 migrate: $(VENV)/.run ## bring the database of DATABASE_URL to this version
 	@$(BIN)/rhesis-app migrate

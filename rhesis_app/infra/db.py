@@ -79,6 +79,17 @@ def private_engine(settings: Settings) -> Engine:
         settings.database_url, poolclass=NullPool, hide_parameters=True, connect_args={"connect_timeout": 5}
     )
     take_app_role(engine)
+
+    @event.listens_for(engine, "connect")
+    def _let_go_when_frozen(connection: DBAPIConnection, _record: Any) -> None:
+        # a process that stands still in the middle of a round would keep all the others from sweeping
+        cursor = connection.cursor()
+        try:
+            cursor.execute("SET idle_in_transaction_session_timeout = '60s'")
+        finally:
+            cursor.close()
+        connection.commit()
+
     return engine
 
 

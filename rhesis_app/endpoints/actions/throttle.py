@@ -17,7 +17,9 @@ from rhesis_app.kernel.scope import Scope
 _LOCK: Final = (
     "SELECT cur_limit AS limit, successes, EXTRACT(epoch FROM now() - lowered_at)::float8 AS lowered_ago_s, lowered_for, failures, open_s,"
     " GREATEST(0, EXTRACT(epoch FROM open_until - now()))::float8 AS open_left_s,"
-    " GREATEST(0, EXTRACT(epoch FROM paused_until - now()))::float8 AS pause_left_s"
+    " GREATEST(0, EXTRACT(epoch FROM paused_until - now()))::float8 AS pause_left_s,"
+    # whoever holds the row and then stands still, a frozen machine, must not keep all others from the endpoint
+    " set_config('idle_in_transaction_session_timeout', '10s', true) AS let_go"
     " FROM {table} WHERE organization_id = :organization AND {key} = :key FOR UPDATE"
 )
 _KEEP: Final = (
@@ -54,7 +56,8 @@ def learn(
     The lock is a statement of its own: who counts calls in flight after it sees what everybody before has committed.
     """
     where = {"organization": scope.organization_id, "key": key}
-    held = Throttle(**scope.session.execute(row.lock, where).mappings().one())
+    found = scope.session.execute(row.lock, where).mappings().one()
+    held = Throttle(**{name: found[name] for name in Throttle.__dataclass_fields__})
     learned = after(held, calls, most)
     if learned != held:
         values = {name: getattr(learned, name) for name in Throttle.__dataclass_fields__}

@@ -30,11 +30,11 @@ def retry_decision(
 ) -> RetryDecision:
     """What to do after attempt number `attempt` (from 1) failed with `code`. `random` gives numbers from 0 to 1.
 
-    A throttled call always goes on: the run's own deadline ends it, not a count.
+    A throttled call always goes on: the run's own deadline ends it, not a count. The pause that was asked for is the
+    endpoint's throttle's to keep; were it the item's as well, it would outlast the pause that somebody ends by hand.
     """
     if code == "throttled":
-        wait_s = max(retry_after_s or 0.0, full_jitter_s(attempt, random))
-        return RetryDecision(retry=True, delay_s=wait_s, uses_attempt=False)
+        return RetryDecision(retry=True, delay_s=full_jitter_s(attempt, random), uses_attempt=False)
     if code not in RETRYABLE or attempt >= max_attempts:
         return RetryDecision(retry=False)
     return RetryDecision(retry=True, delay_s=max(retry_after_s or 0.0, full_jitter_s(attempt, random)))

@@ -5,18 +5,21 @@ import queue
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
+import orjson
 from sqlalchemy import func, text, update
+from sqlalchemy.exc import DBAPIError
 
 from rhesis_app.endpoints.actions.exchange import Exchange
 from rhesis_app.endpoints.actions.throttle import learn
 from rhesis_app.endpoints.rules.retry import RetryDecision, retry_decision
 from rhesis_app.endpoints.rules.throttle import Throttle
+from rhesis_app.infra.outages import passes
 from rhesis_app.kernel.ids import new_id
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.actions.claim import ClaimRequest, Item, claim
@@ -34,15 +37,25 @@ from rhesis_app.runs.rules.recordings import NOT_RECORDED
 from rhesis_app.scoring.outcome import Outcome
 
 _log = logging.getLogger(__name__)
+_Done = TypeVar("_Done")
 
 _BATCH: Final = 50
 _GATHER_S: Final = 0.02
 _LOOK_S: Final = 1.0
 _STOP_S: Final = 20.0
 _REST_S: Final = 5.0
+_PATIENCE_S: Final = 45.0  # less than what is left of a lease that is renewed in time
+_AGAIN_S: Final = 0.5
 _RENEW = text(
     "UPDATE work_item SET lease_until = now() + make_interval(secs => :lease)"
     " WHERE organization_id = :organization AND run_id = :run AND lease_owner = :me"
+)
+# What was committed without us hearing of it: leased in our name, and asked by nobody.
+_FORGET = text(
+    "UPDATE work_item w SET lease_owner = NULL, lease_until = NULL, fence = w.fence + 1, attempt = w.attempt - 1"
+    " WHERE w.organization_id = :organization AND w.run_id = :run AND w.lease_owner = :me AND NOT EXISTS ("
+    "SELECT 1 FROM jsonb_to_recordset(CAST(:held AS jsonb)) AS h (test_version_id uuid, trial int)"
+    " WHERE h.test_version_id = w.test_version_id AND h.trial = w.trial)"
 )
 # Should this slice go on claiming: not cancelled, not past the deadline, not paused, not at its cost cap, nobody else waiting; and when is
 # something due?
@@ -167,16 +180,55 @@ def _exchange(held: _Slice, pool: ThreadPoolExecutor, answers: list[Answer]) -> 
     free = 0 if held.closed or _holds_solo(held) else max(0, held.width - len(held.in_flight))
     if not answers and not free:
         return
-    with held.scope.atomic():
-        _write(held, answers)
-        room = _room(held, answers, free)
-        items = claim(held.scope, _request(held, free, room)) if free else []
-        held.plan.source.get_ready(held.scope, items)
+    items = _patiently(held, lambda: _write_and_claim(held, answers, free), answers)
     for item in items:
         held.in_flight[item.key] = item
         pool.submit(_ask, held, item)
     if not items and not answers and not held.in_flight:
         held.looked = 0.0
+
+
+def _write_and_claim(held: _Slice, answers: list[Answer], free: int) -> list[Item]:
+    with held.scope.atomic():
+        _write(held, answers)
+        room = _room(held, answers, free)
+        items = claim(held.scope, _request(held, free, room)) if free else []
+        held.plan.source.get_ready(held.scope, items)
+    return items
+
+
+def _patiently(held: _Slice, work: Callable[[], _Done], answers: Sequence[Answer] = ()) -> _Done:
+    """Do `work`, a transaction. While the database is away the answers stay in hand: asking again would cost a call each.
+
+    What was leased by a commit that we never heard of is given back first. The fence decides what is still ours.
+    """
+    until = held.clock() + _PATIENCE_S
+    failed = False
+    while True:
+        try:
+            if failed:
+                _forget(held, answers)
+            return work()
+        except DBAPIError as failure:
+            if held.clock() > until or not passes(failure):
+                raise
+            _log.warning("the database is away; %s answers wait for it", len(answers))
+        failed = True
+        time.sleep(_AGAIN_S)
+
+
+def _forget(held: _Slice, answers: Sequence[Answer]) -> None:
+    mine = [*held.in_flight.values(), *(answer.item for answer in answers)]
+    values = {
+        "organization": held.scope.organization_id,
+        "run": held.plan.run_id,
+        "me": held.holder.owner,
+        "held": orjson.dumps(
+            [{"test_version_id": item.test_version_id, "trial": item.trial} for item in mine]
+        ).decode(),
+    }
+    with held.scope.atomic() as session:
+        session.execute(_FORGET, values)
 
 
 def _ask(held: _Slice, item: Item) -> None:
@@ -271,12 +323,19 @@ def _look(held: _Slice) -> None:
         return
     held.looked = now
     where = {"organization": held.scope.organization_id, "run": held.plan.run_id}
-    with held.scope.atomic() as session:
-        row = session.execute(_LOOK, {**where, "endpoint": held.plan.endpoint_id}).one()
-        if held.in_flight and now - held.renewed > RENEW_S:
-            session.execute(_RENEW, {**where, "me": held.holder.owner, "lease": LEASE_S})
-            held.renewed = now
-    held.plan.book.sync(held.scope, held.wants)
+    renews = bool(held.in_flight) and now - held.renewed > RENEW_S
+
+    def look() -> Any:
+        with held.scope.atomic() as session:
+            row = session.execute(_LOOK, {**where, "endpoint": held.plan.endpoint_id}).one()
+            if renews:
+                session.execute(_RENEW, {**where, "me": held.holder.owner, "lease": LEASE_S})
+            return row
+
+    row = _patiently(held, look)
+    if renews:
+        held.renewed = now
+    _patiently(held, lambda: held.plan.book.sync(held.scope, held.wants))
     held.gives_way = bool(row.others)
     held.rests, held.is_spent = held.rests or row.paused, row.is_spent
     stops = row.ended or row.paused or row.is_spent or held.gives_way
@@ -296,6 +355,11 @@ def _idle(held: _Slice) -> None:
 
 def _abandon(held: _Slice) -> None:
     """Time to go: what is still in flight goes back without having used up an attempt."""
-    with held.scope.atomic():
-        give_back(held.scope, held.holder, [Later(item=item, is_free=True) for item in held.in_flight.values()])
+    back = [Later(item=item, is_free=True) for item in held.in_flight.values()]
+
+    def let_go() -> None:
+        with held.scope.atomic():
+            give_back(held.scope, held.holder, back)
+
+    _patiently(held, let_go)
     held.in_flight.clear()

@@ -20,7 +20,7 @@ from rhesis_app.notifications.actions.background import sweep_jobs
 from rhesis_app.notifications.models import Delivery, Job
 from rhesis_app.notifications.rules.events import Event, EventKind, Message, Recipient
 from rhesis_app.projects.queries import ProjectView
-from tests.jobs.faults.test_killed_workers import _kill_with_children, _until
+from tests.jobs.faults.processes import kill_with_children, until
 from tests.people import Person
 from tests.performance.test_report_memory import large
 from tests.smtp import PostBox, post_box
@@ -83,14 +83,12 @@ def test_killing_the_worker_between_letters_loses_none_and_doubles_none(
     tell_everybody(alice)
     for count in (2, 4):
         with job_worker(settings, RHESIS_SMTP_URL=box.url, RHESIS_MAIL_FROM=SENDER) as process:
-            _until(
-                lambda count=count: len(box.taken) >= count and alice.count(Delivery, state="sent") == len(box.taken)
-            )
-            _kill_with_children(process.pid)
+            until(lambda count=count: len(box.taken) >= count and alice.count(Delivery, state="sent") == len(box.taken))
+            kill_with_children(process.pid)
         assert alice.count(Delivery, state="sending") == 0, "it was to be killed between two letters"
         lose_everything_but_the_database(host, superuser)
     with job_worker(settings, RHESIS_SMTP_URL=box.url, RHESIS_MAIL_FROM=SENDER):
-        _until(lambda: alice.count(Job, status="done") == 1)
+        until(lambda: alice.count(Job, status="done") == 1)
     assert sorted(letter.recipient for letter in box.taken) == PEOPLE
     assert len({letter.id for letter in box.taken}) == len(PEOPLE)
     assert alice.count(Delivery, state="sent") == len(PEOPLE)
@@ -103,13 +101,13 @@ def test_killing_it_before_it_hears_the_servers_yes_repeats_the_letter_under_its
     box.after_data = lambda _address: time.sleep(1)
     tell_everybody(alice)
     with job_worker(settings, RHESIS_SMTP_URL=box.url, RHESIS_MAIL_FROM=SENDER) as process:
-        _until(lambda: len(box.taken) == 1)
-        _kill_with_children(process.pid)
+        until(lambda: len(box.taken) == 1)
+        kill_with_children(process.pid)
     assert alice.count(Delivery, state="sending") == 1
     box.after_data = lambda _address: None
     lose_everything_but_the_database(host, superuser)
     with job_worker(settings, RHESIS_SMTP_URL=box.url, RHESIS_MAIL_FROM=SENDER):
-        _until(lambda: alice.count(Job, status="done") == 1)
+        until(lambda: alice.count(Job, status="done") == 1)
     assert len(box.taken) == len(PEOPLE) + 1
     assert sorted({letter.id: letter.recipient for letter in box.taken}.values()) == PEOPLE
 
@@ -120,13 +118,13 @@ def test_killing_the_worker_in_the_middle_of_a_report_writes_it_whole_the_next_t
     run = large(alice, project)
     view = alice.api.post("/reports", {"run_id": str(run.id), "exporter": "json.run"}).json
     with job_worker(settings) as process:
-        _until(lambda: alice.count(Job, status="running") == 1)
+        until(lambda: alice.count(Job, status="running") == 1)
         time.sleep(0.3)  # it is writing now
-        _kill_with_children(process.pid)
+        kill_with_children(process.pid)
     assert alice.count(Job, status="running") == 1
     lose_everything_but_the_database(host, superuser)
     with job_worker(settings):
-        _until(lambda: alice.count(Job, status="done") == 1)
+        until(lambda: alice.count(Job, status="done") == 1)
     file = alice.api.get(f"/reports/{view['id']}/file").data
     found = alice.api.get(f"/reports/{view['id']}").json
     assert (len(file), hashlib.sha256(file).hexdigest()) == (found["bytes"], found["sha256"])
@@ -140,7 +138,7 @@ def test_a_worker_that_is_told_to_stop_gives_its_report_back_at_once(
     run = large(alice, project)
     view = alice.api.post("/reports", {"run_id": str(run.id), "exporter": "html.run"}).json
     with job_worker(settings) as process:
-        _until(lambda: alice.count(Job, status="running") == 1)
+        until(lambda: alice.count(Job, status="running") == 1)
         process.terminate()
         assert process.wait(30) == 0
     job = alice.api.get(f"/jobs/{view['job_id']}").json

@@ -7,7 +7,7 @@ from rhesis_app.projects.queries import ProjectView
 from rhesis_app.runs.actions.again import Rescore, rescore_answers
 from rhesis_app.runs.actions.sweep import sweep
 from tests.factories import Given, RunPlan, make_run
-from tests.jobs.faults.test_killed_workers import _kill_with_children, _until, workers
+from tests.jobs.faults.processes import kill_with_children, until, workers
 from tests.people import Person
 
 ANSWERS = 4_000
@@ -40,9 +40,9 @@ def test_killing_the_workers_twice_and_emptying_redis_loses_and_doubles_no_score
     seen = []
     for share in (0.1, 0.4):
         with workers(settings) as started:
-            _until(lambda share=share: scored() >= ANSWERS * share)
+            until(lambda share=share: scored() >= ANSWERS * share)
             for process in started:
-                _kill_with_children(process.pid)
+                kill_with_children(process.pid)
         seen.append(scored())
         alice.host.queue.redis.flushall()
         with superuser.connect() as connection:
@@ -52,7 +52,7 @@ def test_killing_the_workers_twice_and_emptying_redis_loses_and_doubles_no_score
         sweep(alice.host)
     assert seen[-1] < ANSWERS, "the workers were killed too late for this to say anything"
     with workers(settings, 1):
-        _until(lambda: ask("SELECT count(*) FROM test_run WHERE id = :child AND finished_at IS NOT NULL") == 1)
+        until(lambda: ask("SELECT count(*) FROM test_run WHERE id = :child AND finished_at IS NOT NULL") == 1)
     assert scored() == ANSWERS
     assert ask("SELECT count(*) FROM evaluation WHERE run_id = :child") == ANSWERS * 99 // 100
     assert ask("SELECT count(*) FROM work_item") == 0

@@ -46,14 +46,9 @@ def test_the_wait_is_spread_over_the_whole_range():
     assert retry_decision("timeout", 2, random=lambda: 0.0).delay_s == 1
 
 
-def test_a_throttled_call_keeps_its_attempt_and_waits_as_long_as_was_asked():
+def test_a_throttled_call_keeps_its_attempt_and_leaves_the_pause_to_the_endpoints_throttle():
     decided = retry_decision("throttled", 3, random=lambda: 0.0, retry_after_s=120)
-    assert (decided.retry, decided.uses_attempt, decided.delay_s) == (True, False, 120)
-
-
-def test_a_throttled_call_without_a_time_backs_off_alone():
-    decided = retry_decision("throttled", 1, random=lambda: 0.0)
-    assert (decided.uses_attempt, decided.delay_s) == (False, 1)
+    assert (decided.retry, decided.uses_attempt, decided.delay_s) == (True, False, 1)
 
 
 def test_a_500_that_names_a_time_is_waited_for():
