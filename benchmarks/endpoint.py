@@ -49,11 +49,14 @@ class Asked(asyncio.Protocol):
         if len(rest) < length:
             return
         self.held = rest[length:]
-        self.server.asked(self, head.startswith(b"GET"), rest[:length])
+        if head.startswith(b"GET"):
+            self.server.tell(self)
+        else:
+            self.server.asked(self, rest[:length])
 
-    def send(self, status: int, body: bytes, extra: str = "") -> None:
+    def send(self, status: int, body: bytes) -> None:
         """A whole answer."""
-        head = f"HTTP/1.1 {status} Here\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n{extra}\r\n"
+        head = f"HTTP/1.1 {status} Here\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         self.transport.write(head.encode() + body)
 
 
@@ -64,13 +67,15 @@ class Server:
         self.options = options
         self.random = random.Random(20_000)
         self.log: list[tuple[float, float, int]] = []
+        self.tasks: set[asyncio.Future[None]] = set()
 
-    def asked(self, connection: Asked, is_log: bool, body: bytes) -> None:
+    def tell(self, connection: Asked) -> None:
+        """What was asked since the last time."""
+        said, self.log = json.dumps(self.log).encode(), []
+        connection.send(200, said)
+
+    def asked(self, connection: Asked, body: bytes) -> None:
         """Answer now, later, or bit by bit."""
-        if is_log:
-            said, self.log = json.dumps(self.log).encode(), []
-            connection.send(200, said)
-            return
         arrived = time.monotonic()
         if self.options.throttle and self.random.random() < self.options.throttle:
             connection.send(429, b'{"error": "slow down"}')
@@ -79,7 +84,9 @@ class Server:
         reply = json.dumps({"reply": "yes " + json.loads(body)["message"]}).encode()
         if self.options.long_tail:
             takes = self.random.lognormvariate(math.log(_MEAN_S) - _SPREAD**2 / 2, _SPREAD)
-            asyncio.ensure_future(self.stream(connection, reply, takes, arrived))
+            task = asyncio.ensure_future(self.stream(connection, reply, takes, arrived))
+            self.tasks.add(task)  # the loop alone would let go of it
+            task.add_done_callback(self.tasks.discard)
             return
         if not self.options.delay_ms:
             self.whole(connection, reply, arrived)

@@ -1,6 +1,7 @@
 """What a benchmark finds: figures with their targets, as JSON for scripts and as Markdown for people."""
 
 import json
+import os
 import platform
 import re
 import subprocess
@@ -79,14 +80,14 @@ def read_latest() -> list[Figure]:
 
 def markdown(figures: Sequence[Figure]) -> str:
     """The figures of one family: a table for each case that is compared, one list for the others, and how each is made."""
-    parts, plain = [], [one for one in figures if one.name.count("/") != _OF_A_TABLE - 1]
-    cases = dict.fromkeys(one.name.split("/")[1] for one in figures if one.name.count("/") == _OF_A_TABLE - 1)
-    for case in cases:
-        parts.append(_table(case, [one for one in figures if one.name.split("/")[1] == case and one not in plain]))
+    plain = [one for one in figures if one.name.count("/") != _OF_A_TABLE - 1]
+    cells = [one for one in figures if one not in plain]
+    cases = dict.fromkeys(one.name.split("/")[1] for one in cells)
+    parts = [_table(case, [one for one in cells if one.name.split("/")[1] == case]) for case in cases]
     if plain:
         rows = [f"| {_what(one)} | {_value(one)} | {one.target or ''} | {_mark(one)} | {one.method} |" for one in plain]
         parts.append("\n".join(["| figure | value | target | | how |", "|---|---|---|---|---|", *rows]) + "\n")
-    methods = dict.fromkeys((one.name.split("/")[-1], one.method) for one in figures if one not in plain)
+    methods = dict.fromkeys((one.name.split("/")[-1], one.method) for one in cells)
     if methods:
         parts.append("\n".join(f"- *{what}*: {how}" for what, how in methods) + "\n")
     return "\n".join(parts)
@@ -127,8 +128,6 @@ def _rounded(value: float | None) -> float | None:
 
 def machine() -> str:
     """What the figures were measured with, in a line: nothing that tells one machine from another of its kind."""
-    import os
-
     commit = subprocess.run(
         ["git", "describe", "--always", "--dirty", "--abbrev=10"], cwd=ROOT, capture_output=True, text=True, check=False
     ).stdout.strip()
@@ -143,8 +142,6 @@ def _refresh(family: str, figures: Sequence[Figure]) -> None:
     block = _MARK.format(family=family, body=f"{machine()}\n\n{markdown(figures)}")
     text = DOCUMENT.read_text(encoding="utf-8") if DOCUMENT.exists() else "# Performance\n"
     pattern = re.compile(rf"<!-- bench:{family} -->\n.*?<!-- /bench:{family} -->\n", re.DOTALL)
-    if pattern.search(text):
-        text = pattern.sub(lambda _: block, text)
-    else:
-        text = f"{text.rstrip()}\n\n## {family.capitalize()}\n\n{block}"
+    section = f"{text.rstrip()}\n\n## {family.capitalize()}\n\n{block}"
+    text = pattern.sub(lambda _: block, text) if pattern.search(text) else section
     DOCUMENT.write_text(text, encoding="utf-8")

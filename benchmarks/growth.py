@@ -39,7 +39,7 @@ def measure(folder: Path, *, quick: bool) -> Iterator[Figure]:
         yield from _figures(running, addresses, 12 if quick else 40, "")
         for size, one in made.items():
             _go_on(running, one["run"], size)
-        going = {size: _while_going(running, one) for size, one in made.items()}
+        going = {size: _while_going(one) for size, one in made.items()}
         yield from _figures(running, going, 5 if quick else 20, " while it goes on")
 
 
@@ -62,7 +62,7 @@ def _asked(
     client = Client(running.url.removeprefix("http://"))
     times: dict[tuple[int, str], list[float]] = {(size, name): [] for size in addresses for name in addresses[size]}
     for number in range(-2, rounds):  # two rounds to get warm
-        for size, name in times:
+        for (size, name), taken in times.items():
             path = addresses[size][name]
             headers = running.headers if path.startswith("/api") else {"Cookie": running.cookie}
             request = get(running.url + path, headers).encode()
@@ -72,7 +72,7 @@ def _asked(
             if status != 200:
                 raise RuntimeError(f"{status} from {path}: {body[:300]!r}")
             if number >= 0:
-                times[size, name].append(took)
+                taken.append(took)
     return times
 
 
@@ -119,7 +119,7 @@ def _addresses(running: Instance, one: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _while_going(running: Instance, one: Mapping[str, Any]) -> dict[str, str]:
+def _while_going(one: Mapping[str, Any]) -> dict[str, str]:
     return {"a run": f"/api/v1/test-runs/{one['run']}", "run page": f"/p/{one['slug']}/runs/1"}
 
 

@@ -12,7 +12,7 @@ def asks(url: str):
     """Ask the server and keep its reply as the completion."""
     client = httpx.AsyncClient(limits=httpx.Limits(max_connections=64, max_keepalive_connections=64), timeout=60)
 
-    async def solve(state, generate):
+    async def solve(state, _generate):
         answer = await client.post(url, json={"message": state.input_text})
         state.output.completion = answer.json()["reply"]
         return state

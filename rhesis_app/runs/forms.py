@@ -18,7 +18,7 @@ from rhesis_app.runs.actions.schedules import NewSchedule, ScheduleChanges
 from rhesis_app.runs.actions.start import NewRun
 from rhesis_app.runs.queries.breakdown import OUTCOMES
 from rhesis_app.runs.queries.checks import WantedRun
-from rhesis_app.runs.queries.results import ResultFilter
+from rhesis_app.runs.queries.result_keys import ResultFilter
 from rhesis_app.runs.queries.runs import RunFilter
 from rhesis_app.runs.queries.schedules import ScheduleView
 from rhesis_app.runs.rules import FINAL, RunStatus

@@ -25,7 +25,7 @@ from rhesis_app.runs.actions.finish import Answer, Holder, Later, finish, give_b
 from rhesis_app.runs.actions.plan import Parts, Plan, answer_item, load_plan
 from rhesis_app.runs.actions.retries import take_retries
 from rhesis_app.runs.models import TestRun
-from rhesis_app.runs.rules import CLAIM_S, LEASE_S, RENEW_S, SLOT_THREADS
+from rhesis_app.runs.rules import ALONE_S, CLAIM_S, LEASE_S, RENEW_S, SLOT_THREADS
 from rhesis_app.scoring.outcome import Outcome
 
 _log = logging.getLogger(__name__)
@@ -39,9 +39,9 @@ _RENEW = text(
     "UPDATE work_item SET lease_until = now() + make_interval(secs => :lease)"
     " WHERE organization_id = :organization AND run_id = :run AND lease_owner = :me"
 )
-# Should this slice go on claiming: not cancelled, not past the deadline, nobody else waiting; and when is something due?
+# Should this slice go on claiming: not cancelled, not past the deadline, nobody else waiting or at work; and when is something due?
 _LOOK = text(
-    "SELECT r.cancel_requested_at IS NOT NULL OR r.deadline_at < now() AS ended, others_wait(r.id) AS others,"
+    "SELECT r.cancel_requested_at IS NOT NULL OR r.deadline_at < now() AS ended, others_wait(r.id) AS others, others_work(r.id) AS beside,"
     " (SELECT EXTRACT(epoch FROM min(w.not_before) - now()) FROM work_item w WHERE w.run_id = r.id AND w.lease_owner IS NULL) AS due_in"
     " FROM test_run r WHERE r.organization_id = :organization AND r.id = :run"
 )
@@ -77,7 +77,8 @@ def drive_run(
 ) -> bool:
     """Drive a run for at most one slice; True when work is left for another one now.
 
-    Claims for 20 s, then drains; a run whose endpoint may not be asked for a while is left to the sweeper.
+    Claims for 20 s beside other runs and for five minutes alone, then drains; a run whose endpoint may not be asked for a
+    while is left to the sweeper.
     `stop` set (a deploy) claims nothing more and gives back what does not end within 20 s.
     """
     run = _begin(scope, run_id)
@@ -245,7 +246,7 @@ def _later(answer: Answer, decision: RetryDecision) -> Later:
 def _look(held: _Slice) -> None:
     """Every second: is the run still wanted, does another wait, is the time over; and keep the leases alive."""
     now = held.clock()
-    if held.stop.is_set() or now - held.started > CLAIM_S:
+    if held.stop.is_set() or now - held.started > ALONE_S:
         held.closed = True
     if now - held.looked < _LOOK_S:
         return
@@ -257,7 +258,8 @@ def _look(held: _Slice) -> None:
             session.execute(_RENEW, {**where, "me": held.holder.owner, "lease": LEASE_S})
             held.renewed = now
     held.gives_way = bool(row.others)
-    held.closed = held.closed or row.ended or held.gives_way or row.due_in is None
+    had_its_turn = row.beside and now - held.started > CLAIM_S
+    held.closed = held.closed or row.ended or held.gives_way or had_its_turn or row.due_in is None
     held.due_in = row.due_in
 
 

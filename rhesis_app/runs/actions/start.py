@@ -28,7 +28,7 @@ from rhesis_app.kernel.registry import Registry
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.projects.models import Project
 from rhesis_app.runs.models import RunMetric, TestRun
-from rhesis_app.runs.rules import DEADLINE, MAX_ATTEMPTS, slots
+from rhesis_app.runs.rules import ALONE_S, DEADLINE, MAX_ATTEMPTS, slots
 
 _PLAN = text(
     "INSERT INTO work_item (organization_id, run_id, test_version_id, trial, position, endpoint_id, max_attempts)"
@@ -137,7 +137,7 @@ def ring(scope: Scope, run_id: UUID, limit: int, timeout_s: int) -> None:
     """Ask for as many slices as the limit keeps busy; each may take its claiming time, one answer, its judging and a margin."""
     judging_s = int(scope.session.scalar(_JUDGING, {"organization": scope.organization_id, "run": run_id}) or 0)
     for slot in range(slots(limit)):
-        scope.enqueue("runs.drive", run_id=run_id, slot=slot, timeout_s=20 + timeout_s + judging_s + 60)
+        scope.enqueue("runs.drive", run_id=run_id, slot=slot, timeout_s=int(ALONE_S) + timeout_s + judging_s + 60)
 
 
 def write_metrics(scope: Scope, run_id: UUID, chosen: Sequence[ChosenMetric], versions: Mapping[UUID, UUID]) -> None:
