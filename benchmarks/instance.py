@@ -27,6 +27,8 @@ METRICS: tuple[dict[str, Any], ...] = (
     {"name": "Does not refuse", "evaluator": "text.not_contains", "params": {"text": "I cannot"}},
     {"name": "Begins with yes", "evaluator": "text.starts_with", "params": {"text": "yes"}},
 )
+# whoever measures may work with another database, and without files of bytecode; who installs it does not
+_OF_OTHERS = frozenset({"DATABASE_URL", "REDIS_URL", "PYTHONDONTWRITEBYTECODE"})
 _CLI = (sys.executable, "-m", "rhesis_app.cli")
 
 
@@ -235,7 +237,7 @@ def launch(data: Path, *, workers: int = 1) -> Instance:
     """Start it and wait until it says that it is ready."""
     port = free_port()
     environment = {
-        **{name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}},
+        **{name: value for name, value in os.environ.items() if name not in _OF_OTHERS},
         "RHESIS_DATA": str(data),
         "RHESIS_RATE_LIMIT_TOKEN": "10000000",
         "RHESIS_RATE_LIMIT_ANONYMOUS": "10000000",
