@@ -29,8 +29,8 @@ format: $(VENV)/.dev ## put the code into form
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
 
-bench: $(VENV)/.dev ## figures, as ratios measured side by side
-	@$(BIN)/python -m benchmarks
+bench: $(VENV)/.dev ## figures with their targets, other tools beside: docs/performance.md
+	@$(BIN)/python -m benchmarks --with-peers
 
 faults: $(VENV)/.dev ## runs under every fault, 2,000 tests and three seeds each, as one table [ARGS="--only NAME --seeds 1 --items 2000 --jobs 2 --write-docs"]
 	@$(BIN)/python -m benchmarks.faults $(ARGS)

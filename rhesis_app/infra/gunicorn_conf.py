@@ -14,6 +14,9 @@ from rhesis_app.infra.web_server import web_workers
 
 _environment = read_environment()
 
+# what is loaded before the first fork stays: looking through it for garbage again and again is a quarter of the start
+gc.disable()
+
 bind = _environment.get("RHESIS_BIND", "127.0.0.1:8080")
 workers = web_workers(_environment)
 worker_class = "gthread"
@@ -62,6 +65,7 @@ def when_ready(server: Any) -> None:
     del server
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def post_fork(server: Any, worker: Any) -> None:

@@ -22,7 +22,7 @@ from rhesis_app.runs.actions.start import NewRun
 from rhesis_app.runs.queries.breakdown import OUTCOMES
 from rhesis_app.runs.queries.checks import WantedRun
 from rhesis_app.runs.queries.preflight import Preflight
-from rhesis_app.runs.queries.results import ResultFilter
+from rhesis_app.runs.queries.result_keys import ResultFilter
 from rhesis_app.runs.queries.run_tests import RunTestFilter
 from rhesis_app.runs.queries.runs import RunFilter
 from rhesis_app.runs.queries.schedules import ScheduleView

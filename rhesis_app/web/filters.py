@@ -138,6 +138,11 @@ def counted(count: int, one: str, many: str | None = None) -> str:
     return f"{integer(count)} {word}"
 
 
+def counted_to(count: int, most: int, one: str) -> str:
+    """As `counted`, and `more than 10,000 errors` where counting ended at `most`."""
+    return f"more than {counted(most, one)}" if count > most else counted(count, one)
+
+
 def percent(share: float | None, digits: int = 1) -> str:
     """`88.3 %` of a share of 1. A rate that is not quite all or nothing never rounds to 100 or 0."""
     if share is None:
@@ -207,6 +212,7 @@ FILTERS = {
     "number": number,
     "integer": integer,
     "counted": counted,
+    "counted_to": counted_to,
     "file_size": file_size,
     "percent": percent,
     "interval": interval,

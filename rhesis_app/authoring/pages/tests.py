@@ -12,6 +12,7 @@ from rhesis_app.authoring.actions.set_items import AddedTests, add_tests
 from rhesis_app.authoring.forms import tests as forms
 from rhesis_app.authoring.forms.edits import kept_filters
 from rhesis_app.authoring.queries import tests as queries
+from rhesis_app.authoring.queries.narrowing import COUNTED_TO
 from rhesis_app.authoring.queries.prompt_choices import PromptChoice, TakenVersion, list_prompt_choices, taken_version
 from rhesis_app.authoring.queries.sets import TestSetChoice, list_test_set_choices
 from rhesis_app.authoring.rules.tests import PromptSource
@@ -41,6 +42,7 @@ def index(slug: str) -> Response:
         "index",
         project,
         page=page,
+        counted_to=COUNTED_TO,
         links=page_links(page),
         chosen=chosen,
         requirements=_options("Every requirement", requirements),

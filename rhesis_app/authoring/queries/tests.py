@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, and_, func
 
 from rhesis_app.authoring.models import Prompt, PromptVersion, Requirement, Test, TestSet, TestSetItem
-from rhesis_app.authoring.queries.narrowing import in_projects, total_of
+from rhesis_app.authoring.queries.narrowing import in_projects, total_of, total_to
 from rhesis_app.authoring.rules.names import search_text
 from rhesis_app.kernel.errors import NotFound
 from rhesis_app.kernel.etags import etag
@@ -127,7 +127,7 @@ def list_tests(scope: Scope, request: PageRequest, chosen: TestFilter) -> Page[T
 
 
 def list_test_lines(scope: Scope, request: PageRequest, chosen: TestFilter) -> Page[TestLine]:
-    """As `list_tests`, with only the first characters of long texts."""
+    """As `list_tests`, with only the first characters of long texts; its total ends at one more than `COUNTED_TO`."""
     columns = (
         Test.id,
         func.left(Test.prompt, SHOWN).label("prompt"),
@@ -145,7 +145,7 @@ def list_test_lines(scope: Scope, request: PageRequest, chosen: TestFilter) -> P
         request,
         key=lambda row: (row["position"], row["id"]) if chosen.test_set_id else (row["id"],),
         view=lambda row: TestLine(**{"position": None, **row}),
-        total=_total(scope, query, request),
+        total=scope.session.scalar(total_to(query, Test.id)) if request.count else None,
     )
 
 

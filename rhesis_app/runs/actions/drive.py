@@ -32,7 +32,7 @@ from rhesis_app.runs.actions.replace import replace_errors
 from rhesis_app.runs.actions.retries import take_retries
 from rhesis_app.runs.actions.sources import seen_of
 from rhesis_app.runs.models import TestRun
-from rhesis_app.runs.rules import CLAIM_S, LEASE_S, RENEW_S, SLOT_THREADS
+from rhesis_app.runs.rules import ALONE_S, CLAIM_S, LEASE_S, RENEW_S, SLOT_THREADS
 from rhesis_app.runs.rules.recordings import NOT_RECORDED
 from rhesis_app.scoring.outcome import Outcome
 
@@ -57,11 +57,11 @@ _FORGET = text(
     "SELECT 1 FROM jsonb_to_recordset(CAST(:held AS jsonb)) AS h (test_version_id uuid, trial int)"
     " WHERE h.test_version_id = w.test_version_id AND h.trial = w.trial)"
 )
-# Should this slice go on claiming: not cancelled, not past the deadline, not paused, not at its cost cap, nobody else waiting; and when is
-# something due?
+# Should this slice go on claiming: not cancelled, not past the deadline, not paused, not at its cost cap, nobody else waiting or at work; and
+# when is something due?
 _LOOK = text(
-    "SELECT r.cancel_requested_at IS NOT NULL OR r.deadline_at < now() AS ended, r.paused_at IS NOT NULL AS paused, others_wait(r.id) AS others,"
-    " COALESCE(r.spent >= r.cost_cap, false) AS is_spent,"
+    "SELECT r.cancel_requested_at IS NOT NULL OR r.deadline_at < now() AS ended, r.paused_at IS NOT NULL AS paused,"
+    " others_wait(r.id) AS others, others_work(r.id) AS beside, COALESCE(r.spent >= r.cost_cap, false) AS is_spent,"
     " (SELECT EXTRACT(epoch FROM min(w.not_before) - now()) FROM work_item w WHERE w.run_id = r.id AND w.lease_owner IS NULL"
     " AND w.endpoint_id IS NOT DISTINCT FROM CAST(:endpoint AS uuid)) AS due_in"
     " FROM test_run r WHERE r.organization_id = :organization AND r.id = :run"
@@ -104,7 +104,8 @@ def drive_run(
 ) -> bool:
     """Drive a run for at most one slice; True when work is left for another one now.
 
-    Claims for 20 s, then drains; a run whose endpoint may not be asked for a while is left to the sweeper.
+    Claims for 20 s beside other runs and for five minutes alone, then drains; a run whose endpoint may not be asked for a
+    while is left to the sweeper.
     `stop` set (a deploy) claims nothing more and gives back what does not end within 20 s.
     """
     run = _begin(scope, run_id)
@@ -317,7 +318,7 @@ def _later(answer: Answer, decision: RetryDecision) -> Later:
 def _look(held: _Slice) -> None:
     """Every second: is the run still wanted, does another wait, is the time over; and keep the leases alive."""
     now = held.clock()
-    if held.stop.is_set() or now - held.started > CLAIM_S:
+    if held.stop.is_set() or now - held.started > ALONE_S:
         held.closed = True
     if now - held.looked < _LOOK_S:
         return
@@ -338,7 +339,8 @@ def _look(held: _Slice) -> None:
     _patiently(held, lambda: held.plan.book.sync(held.scope, held.wants))
     held.gives_way = bool(row.others)
     held.rests, held.is_spent = held.rests or row.paused, row.is_spent
-    stops = row.ended or row.paused or row.is_spent or held.gives_way
+    had_its_turn = row.beside and now - held.started > CLAIM_S
+    stops = row.ended or row.paused or row.is_spent or held.gives_way or had_its_turn
     held.closed = held.closed or stops or row.due_in is None
     held.due_in = row.due_in
 

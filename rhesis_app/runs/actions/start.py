@@ -34,7 +34,7 @@ from rhesis_app.projects.models import Project
 from rhesis_app.runs.actions.cost_caps import check_cost_cap
 from rhesis_app.runs.actions.recordings import choose_recording
 from rhesis_app.runs.models import RunMetric, TestRun
-from rhesis_app.runs.rules import DEADLINE, MAX_ATTEMPTS, SCORING_S, SLOT_THREADS, slots
+from rhesis_app.runs.rules import ALONE_S, DEADLINE, MAX_ATTEMPTS, SCORING_S, SLOT_THREADS, slots
 from rhesis_app.runs.rules.recordings import REPLAYS, Source
 from rhesis_app.runs.rules.trials import MAX_PLANNED, TOO_MANY, check_trials
 from rhesis_app.scoring.reducers import MAJORITY, Reducer
@@ -176,7 +176,7 @@ def ring(scope: Scope, run_id: UUID, limit: int, timeout_s: int) -> None:
     """Ask for as many slices as the limit keeps busy; each may take its claiming time, one answer, its judging and a margin."""
     judging_s = int(scope.session.scalar(_JUDGING, {"organization": scope.organization_id, "run": run_id}) or 0)
     for slot in range(slots(limit)):
-        scope.enqueue("runs.drive", run_id=run_id, slot=slot, timeout_s=20 + timeout_s + judging_s + 60)
+        scope.enqueue("runs.drive", run_id=run_id, slot=slot, timeout_s=int(ALONE_S) + timeout_s + judging_s + 60)
 
 
 def write_metrics(scope: Scope, run_id: UUID, chosen: Sequence[ChosenMetric], versions: Mapping[UUID, UUID]) -> None:

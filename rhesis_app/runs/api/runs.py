@@ -20,7 +20,8 @@ from rhesis_app.runs.actions.start import NewRun, start_run
 from rhesis_app.runs.queries.breakdown import BreakdownView, view_breakdown
 from rhesis_app.runs.queries.checks import CheckedRun, WantedRun
 from rhesis_app.runs.queries.result import ResultView, view_result
-from rhesis_app.runs.queries.results import ResultFilter, ResultRow, list_results
+from rhesis_app.runs.queries.result_keys import ResultFilter
+from rhesis_app.runs.queries.results import ResultRow, list_results
 from rhesis_app.runs.queries.reviews import ReviewView, list_reviews
 from rhesis_app.runs.queries.run_tests import RunTestFilter, RunTestRow, list_run_tests
 from rhesis_app.runs.queries.runs import RunFilter, list_runs, run_is_finished, view_run

@@ -25,7 +25,8 @@ from rhesis_app.runs.actions.quick_check import start_quick_check
 from rhesis_app.runs.actions.start import start_run
 from rhesis_app.runs.queries.checks import CheckedRun
 from rhesis_app.runs.queries.preflight import RunChoices, preflight, run_choices
-from rhesis_app.runs.queries.results import ResultFilter, list_results
+from rhesis_app.runs.queries.result_keys import ResultFilter
+from rhesis_app.runs.queries.results import list_results
 from rhesis_app.runs.queries.run_page import RunPage, open_run_page, page_metrics
 from rhesis_app.runs.queries.run_tests import list_run_tests
 from rhesis_app.runs.queries.runs import list_runs, view_run, view_run_by_number

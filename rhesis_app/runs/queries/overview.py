@@ -128,12 +128,20 @@ def _live(rows: Any) -> Any:
 
 
 def _was_run() -> Any:
-    """Whether any version of the test is part of a test set's version that was run: far fewer rows than results are."""
+    """Whether any version of the test is part of a test set's version that was run: far fewer rows than results are.
+
+    Each version of a set counts once, however often it was run: joined to its runs, every test would stand there for every run.
+    """
+    ran = (
+        select(TestRun.test_set_version_id)
+        .where(TestRun.organization_id == Project.organization_id, TestRun.project_id == Project.id)
+        .correlate(Project)
+        .distinct()
+    )
     return exists().where(
         TestVersion.organization_id == Test.organization_id,
         TestVersion.test_id == Test.id,
         TestSetVersionItem.organization_id == TestVersion.organization_id,
         TestSetVersionItem.test_version_id == TestVersion.id,
-        TestRun.organization_id == TestSetVersionItem.organization_id,
-        TestRun.test_set_version_id == TestSetVersionItem.test_set_version_id,
+        TestSetVersionItem.test_set_version_id.in_(ran),
     )

@@ -12,7 +12,7 @@ from sqlalchemy.orm import aliased
 from rhesis_app.authoring.models import Prompt, PromptVersion, Requirement, TestSet, TestVersion
 from rhesis_app.endpoints.rules.models import money
 from rhesis_app.kernel.errors import NotFound
-from rhesis_app.kernel.paging import PageRequest, keyset
+from rhesis_app.kernel.paging import PageRequest
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.registry import Registry
 from rhesis_app.kernel.scope import Scope
@@ -26,7 +26,7 @@ from rhesis_app.runs.queries.replacements import (
     stands_in,
     stands_in_view,
 )
-from rhesis_app.runs.queries.results import ResultFilter, key_of, matching_results, order_of
+from rhesis_app.runs.queries.result_keys import ResultFilter, key_of, page_keys
 from rhesis_app.runs.queries.reviews import ReviewView, review_view, reviews_of_result
 from rhesis_app.runs.queries.wording import ScoreScale, scale_of, words_of
 
@@ -302,7 +302,7 @@ def neighbours(scope: Scope, result: ResultView, chosen: ResultFilter) -> Neighb
     sides = []
     for side, backward in (("previous", True), ("following", False)):
         request = PageRequest(limit=0, after=key_of(result, chosen), backward=backward)
-        keys = keyset(matching_results(scope, result.run_id, chosen), order_of(chosen), request).subquery(side)
+        keys = page_keys(scope, result.run_id, chosen, request).subquery(side)
         sides.append(select(literal(side).label("side"), keys.c.result_id))
     found = {row.side: row.result_id for row in scope.session.execute(union_all(*sides))}
     return Neighbours(previous=found.get("previous"), following=found.get("following"))

@@ -5,20 +5,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Integer, Select, and_, case, exists, func, literal, or_
+from sqlalchemy import Integer, Select, and_, func, literal
 from sqlalchemy.orm import InstrumentedAttribute
 
-from rhesis_app.authoring.models import MetricVersion, Requirement, TestVersion
-from rhesis_app.authoring.queries.narrowing import total_of
-from rhesis_app.kernel.paging import By, Page, PageRequest, keyset, page_of
+from rhesis_app.authoring.models import Requirement, TestVersion
+from rhesis_app.kernel.paging import Page, PageRequest, page_of
 from rhesis_app.kernel.scope import Scope
-from rhesis_app.runs.models import EffectiveEvaluation, EffectiveResult, EffectiveTest, TestRun
+from rhesis_app.runs.models import EffectiveResult, TestRun
 from rhesis_app.runs.queries.json_rows import LISTED, evaluations_of_result
+from rhesis_app.runs.queries.result_keys import ResultFilter, count_results, key_of, page_keys
 from rhesis_app.runs.queries.runs import one_run
-
-RANKS = {"failed": 0, "error": 1, "unscored": 2, "passed": 3}
-"""What needs a look first."""
-RANK = case(RANKS, value=EffectiveResult.outcome, else_=4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,74 +76,14 @@ class ResultRow:
         return _sentence(decided[0]) if decided else ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResultFilter:
-    """Which results of a run: `metric_id` those that failed on that metric, `q` in prompt, expected or answer; `is_flaky`
-    those of tests whose trials disagree.
-
-    `newest_first` replaces the usual order (failed, error, unscored, passed, then by position). With `clip` long texts
-    are cut to that many characters.
-    """
-
-    outcome: str = ""
-    requirement_id: UUID | None = None
-    metric_id: UUID | None = None
-    q: str = ""
-    is_flaky: bool = False
-    newest_first: bool = False
-    clip: int | None = None
-
-    @property
-    def is_narrowing(self) -> bool:
-        """Whether anything is left out."""
-        return bool(self.outcome or self.requirement_id or self.metric_id or self.q or self.is_flaky)
-
-
 def list_results(scope: Scope, run_id: UUID, request: PageRequest, chosen: ResultFilter) -> Page[ResultRow]:
     """A page of a run's results with their evaluations, in one statement; NotFound when the run is not there to read."""
-    order = order_of(chosen)
-    matching = matching_results(scope, run_id, chosen)
-    keys = keyset(matching, order, request).subquery("keys")
-    rows = scope.session.execute(_rows(scope, keys, chosen, request)).all()
+    keys = page_keys(scope, run_id, chosen, request).subquery("keys")
+    rows = scope.session.execute(_rows(scope, run_id, keys, chosen, request)).all()
     if not rows:
         one_run(scope, TestRun.id == run_id)
-    total = scope.session.scalar(total_of(matching)) if request.count else None
+    total = count_results(scope, run_id, chosen) if request.count else None
     return page_of(rows, request, key=lambda row: key_of(row, chosen), view=_view, total=total)
-
-
-def matching_results(scope: Scope, run_id: UUID, chosen: ResultFilter) -> Select[Any]:
-    """Keys of the results that `chosen` lets through: only what sorting needs, so that no text is read for nothing."""
-    query = (
-        scope.select(
-            *(TestRun.id, EffectiveResult.id.label("result_id"), RANK.label("rank")),
-            *(EffectiveResult.position, EffectiveResult.trial),
-        )
-        .join(
-            EffectiveResult,
-            and_(EffectiveResult.organization_id == TestRun.organization_id, EffectiveResult.run_id == TestRun.id),
-        )
-        .where(TestRun.id == run_id)
-    )
-    if chosen.outcome:
-        query = query.where(EffectiveResult.outcome == chosen.outcome)
-    if chosen.requirement_id:
-        query = query.where(EffectiveResult.requirement_id == chosen.requirement_id)
-    if chosen.metric_id:
-        query = query.where(failed_on(chosen.metric_id))
-    if chosen.is_flaky:
-        flaky = scope.select(EffectiveTest.test_version_id).where(EffectiveTest.run_id == run_id)
-        query = query.where(EffectiveResult.test_version_id.in_(flaky.where(EffectiveTest.is_flaky)))
-    if chosen.q:
-        query = query.join(TestVersion, _tested()).where(_mentions(chosen.q))
-    return query
-
-
-def order_of(chosen: ResultFilter) -> list[By]:
-    """The order of a list; a filter by outcome leaves the rank constant, so that the index gives the order."""
-    if chosen.newest_first:
-        return [By(EffectiveResult.id, descending=True)]
-    places = [By(EffectiveResult.position), By(EffectiveResult.trial)]
-    return places if chosen.outcome else [By(RANK), *places]
 
 
 _LISTED = (
@@ -156,7 +92,7 @@ _LISTED = (
 )
 
 
-def _rows(scope: Scope, keys: Any, chosen: ResultFilter, request: PageRequest) -> Select[Any]:
+def _rows(scope: Scope, run_id: UUID, keys: Any, chosen: ResultFilter, request: PageRequest) -> Select[Any]:
     backward = request.backward
     texts = (TestVersion.prompt, TestVersion.expected, EffectiveResult.output)
     query = (
@@ -175,6 +111,7 @@ def _rows(scope: Scope, keys: Any, chosen: ResultFilter, request: PageRequest) -
                 Requirement.id == EffectiveResult.requirement_id,
             ),
         )
+        .where(EffectiveResult.run_id == run_id)  # known beforehand, it keeps the view to this run's reviews
     )
     if chosen.newest_first:
         return query.order_by(EffectiveResult.id.asc() if backward else EffectiveResult.id.desc())
@@ -191,31 +128,6 @@ def _tested() -> Any:
         TestVersion.organization_id == EffectiveResult.organization_id,
         TestVersion.id == EffectiveResult.test_version_id,
     )
-
-
-def failed_on(metric_id: UUID) -> Any:
-    """The condition that a metric failed the result; on EffectiveResult."""
-    return exists().where(
-        EffectiveEvaluation.organization_id == EffectiveResult.organization_id,
-        EffectiveEvaluation.result_id == EffectiveResult.id,
-        EffectiveEvaluation.verdict == "failed",
-        MetricVersion.organization_id == EffectiveEvaluation.organization_id,
-        MetricVersion.id == EffectiveEvaluation.metric_version_id,
-        MetricVersion.metric_id == metric_id,
-    )
-
-
-def _mentions(q: str) -> Any:
-    columns = (TestVersion.prompt, TestVersion.expected, EffectiveResult.output)
-    return or_(*(column.icontains(q, autoescape=True) for column in columns))
-
-
-def key_of(row: Any, chosen: ResultFilter) -> tuple[Any, ...]:
-    """Where a result stands in the order of a list, for a cursor."""
-    if chosen.newest_first:
-        return (row.id,)
-    place = (row.position, row.trial)
-    return place if chosen.outcome else (RANKS.get(row.outcome, 4), *place)
 
 
 def _view(row: Any) -> ResultRow:

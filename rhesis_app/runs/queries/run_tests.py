@@ -10,7 +10,7 @@ from rhesis_app.authoring.models import Requirement, TestVersion
 from rhesis_app.kernel.paging import By, Page, PageRequest, keyset, page_of
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.models import EffectiveResult, EffectiveTest, TestResult, TestRun
-from rhesis_app.runs.queries.results import RANKS, failed_on
+from rhesis_app.runs.queries.result_keys import RANKS, failed_on
 from rhesis_app.runs.queries.runs import one_run
 from rhesis_app.scoring.reducers import mean, pass_at_k, pass_hat_k
 
@@ -118,7 +118,7 @@ def _with_result(scope: Scope, run_id: UUID, chosen: RunTestFilter) -> Select[An
     """Tests one of whose results failed on the metric, or holds the words."""
     query = scope.select(EffectiveResult.test_version_id).where(EffectiveResult.run_id == run_id)
     if chosen.metric_id:
-        query = query.where(failed_on(chosen.metric_id))
+        query = query.where(failed_on(run_id, chosen.metric_id))
     if chosen.q:
         said = (TestVersion.prompt, TestVersion.expected, EffectiveResult.output)
         query = query.join(TestVersion, _tested(EffectiveResult)).where(

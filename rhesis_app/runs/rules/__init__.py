@@ -12,6 +12,9 @@ from rhesis_app.sdk import Rate, Totals
 LEASE_S: Final = 60
 RENEW_S: Final = 15.0
 CLAIM_S: Final = 20.0
+"""How long a slice claims while calls of another run are under way."""
+ALONE_S: Final = 300.0
+"""How long it claims while none are: to end it for nobody's sake would empty its calls one by one, and then fill them anew."""
 SLOT_THREADS: Final = 64
 MAX_ATTEMPTS: Final = 3
 LEAST_RETRIES: Final = 10

@@ -128,7 +128,7 @@ def test_no_secret_is_opened_and_no_way_out_is_given(alice: Person) -> None:
     change(world, auth_kind="bearer", secret="not to be opened", secret_origin=server.origin)
     run_id = world.start(source="replay-or-fail")
     with alice.scope() as scope:
-        plan = load_plan(scope, world.parts, scope.get(TestRun, run_id))
+        plan = load_plan(scope, world.parts, scope.get(TestRun, run_id), "a slice")
     assert plan.endpoint_id is None
     assert plan.asks_missing is None
     assert not any("door" in name for name in plan.source.__dataclass_fields__)  # type: ignore[attr-defined]

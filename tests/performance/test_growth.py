@@ -1,0 +1,159 @@
+"""How many rows a page reads: no more for a large run than for a small one. Rows are counted by PostgreSQL, nothing is timed."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event, text
+
+from rhesis_app.authoring.queries.narrowing import COUNTED_TO
+from rhesis_app.authoring.queries.tests import TestFilter, list_test_lines
+from rhesis_app.kernel.paging import PageRequest
+from rhesis_app.kernel.scope import Scope
+from rhesis_app.projects.queries import ProjectView
+from rhesis_app.runs.actions.review import NewReview, review_result
+from rhesis_app.runs.models import TestRun
+from rhesis_app.runs.queries.overview import project_state
+from rhesis_app.runs.queries.result_keys import ResultFilter, count_results, page_keys
+from tests.factories import Given, MadeRun, RunPlan, make_run
+from tests.people import Person
+
+METRICS = ("a", "b")
+PAGE, LARGE = 10, 1200
+
+
+def many(count: int) -> list[Given]:
+    outcomes = ("passed",) * 17 + ("failed", "failed", "error")
+    return [
+        Given(prompt=f"p{n}", requirement=f"R{n % 5}", outcome=outcomes[n % 20], verdicts=_verdicts(outcomes[n % 20]))
+        for n in range(count)
+    ]
+
+
+def _verdicts(outcome: str) -> dict[str, str]:
+    return {} if outcome == "error" else {"a": outcome, "b": "passed"}
+
+
+@pytest.fixture
+def runs(alice: Person, project: ProjectView, superuser: Engine) -> tuple[MadeRun, MadeRun]:
+    """A small one and a large one, with what the planner knows of them; the large one is reviewed twice."""
+    with alice.scope() as scope:
+        made = [make_run(scope, RunPlan(project_id=project.id, metrics=METRICS), many(count)) for count in (100, LARGE)]
+        for place in (0, 100):
+            review_result(scope, made[1].result_ids[place], NewReview(verdict="failed", comment="No."))
+    with superuser.connect() as connection:
+        connection.execute(text("ANALYZE"))
+    return made[0], made[1]
+
+
+def rows_read(scope: Scope, ask: Callable[[], object]) -> int:
+    """What the scans of the statements that `ask` sends come upon, rows that a filter threw away among them."""
+    sent: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
+        sent.append((statement, parameters))
+
+    engine = scope.session.get_bind()
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        ask()
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+    connection = scope.session.connection()
+    read = 0
+    for statement, parameters in sent:
+        if statement.lstrip().startswith("SELECT") and "set_config" not in statement:
+            cursor = connection.connection.cursor()
+            cursor.execute(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {statement}", parameters)
+            (found,) = cursor.fetchone()
+            plan = json.loads(found) if isinstance(found, str) else found
+            read += sum(_of_scan(node) for node in _nodes(plan[0]["Plan"]))
+    assert read
+    return read
+
+
+def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for child in node.get("Plans", ()):
+        yield from _nodes(child)
+
+
+def _of_scan(node: dict[str, Any]) -> int:
+    if "Relation Name" not in node:
+        return 0
+    thrown_away = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
+    return int((node["Actual Rows"] + thrown_away) * node["Actual Loops"])
+
+
+def chosen_filters(run: MadeRun) -> list[ResultFilter]:
+    return [
+        ResultFilter(),
+        ResultFilter(outcome="failed"),
+        ResultFilter(outcome="unscored"),
+        ResultFilter(metric_id=run.metric_ids["a"]),
+    ]
+
+
+def test_a_page_of_results_reads_few_rows_of_a_large_run(alice: Person, runs: tuple[MadeRun, MadeRun]) -> None:
+    large = runs[1]
+    pages = [
+        PageRequest(limit=PAGE),
+        *(PageRequest(limit=PAGE, after=(3, 600, 1), backward=way) for way in (True, False)),
+    ]
+    with alice.scope() as scope:
+        for chosen in chosen_filters(large):
+            for request in pages:
+                keys = page_keys(scope, large.id, chosen, request)
+                assert rows_read(scope, lambda keys=keys: scope.session.execute(keys).all()) < LARGE // 3, (
+                    chosen,
+                    request,
+                )
+
+
+def test_an_ended_run_is_not_counted_again(alice: Person, runs: tuple[MadeRun, MadeRun]) -> None:
+    large = runs[1]
+    requirement_id = large.requirement_ids["R1"]
+    with alice.scope() as scope:
+        for chosen, count in (
+            (ResultFilter(), LARGE),
+            (ResultFilter(outcome="error"), LARGE // 20),
+            (ResultFilter(requirement_id=requirement_id), LARGE // 5),
+        ):
+            assert count_results(scope, large.id, chosen) == count
+            assert rows_read(scope, lambda chosen=chosen: count_results(scope, large.id, chosen)) <= 2
+
+
+def test_the_tests_of_a_set_are_counted_once_however_often_it_ran(
+    alice: Person, project: ProjectView, superuser: Engine
+) -> None:
+    with alice.scope() as scope:
+        made = make_run(scope, RunPlan(project_id=project.id), many(60))
+        (read,) = (_reads_of_state(scope, project),)
+        row = scope.get(TestRun, made.id)
+        columns = {column.key: getattr(row, column.key) for column in TestRun.__mapper__.column_attrs}
+        with scope.atomic() as session:
+            for number in range(2, 62):
+                session.add(TestRun(**columns | {"id": type(row.id)(int=number), "number": number}))
+        with superuser.connect() as connection:
+            connection.execute(text("ANALYZE"))
+        assert project_state(scope, project.id).never_run == 0
+        assert _reads_of_state(scope, project) < read + 5 * 61
+
+
+def _reads_of_state(scope: Scope, project: ProjectView) -> int:
+    return rows_read(scope, lambda: project_state(scope, project.id))
+
+
+def test_a_page_counts_its_tests_to_an_end(
+    alice: Person, project: ProjectView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert COUNTED_TO == 10_000
+    with alice.scope() as scope:
+        make_run(scope, RunPlan(project_id=project.id), many(60))
+    monkeypatch.setattr("rhesis_app.authoring.queries.narrowing.COUNTED_TO", 30)
+    monkeypatch.setattr("rhesis_app.authoring.pages.tests.COUNTED_TO", 30)
+    with alice.scope() as scope:
+        page = list_test_lines(scope, PageRequest(limit=5, count=True), TestFilter(project_id=project.id))
+    assert page.total == 31
+    assert "more than 30 tests" in alice.web.get("/p/support-copilot/tests").text
