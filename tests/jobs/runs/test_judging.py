@@ -268,7 +268,7 @@ def test_a_slice_may_take_as_long_as_its_judges(judged: Judged) -> None:
         scope._enqueue = lambda _job, _organization, _ids, timeout_s: rung.append(timeout_s)
         new = NewRun(test_set_id=judged.world.test_set_id, endpoint_id=judged.world.endpoint_id)
         start_run(scope, judged.registry, new)
-    assert rung == [20 + 5 + (2 * 100 + 30) + 60]
+    assert rung == [300 + 5 + (2 * 100 + 30) + 60]
 
 
 def lending(judged: Judged, url: str) -> Judged:
