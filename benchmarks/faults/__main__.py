@@ -52,6 +52,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--soak", action="store_true", help="everything at once, one drill at a time")
     parser.add_argument("--write-docs", action="store_true", help="put the table into docs/reliability.md")
     options = parser.parse_args()
+    if options.only and options.write_docs:
+        parser.error("the document's table is that of all faults; leave --only out")
     if options.soak:
         options.jobs = 1
     elif not options.items:

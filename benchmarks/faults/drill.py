@@ -284,7 +284,8 @@ class Drill:
     def _read_calls(self) -> None:
         figures, counts = self.figures, self.asked.counts()
         figures.calls, figures.in_flight = counts["calls"], counts["most_in_flight"]
-        figures.extra_calls = counts["calls"] - self.scale.items - self.elsewhere
+        asked_for = figures.results if self.fault.is_cut else self.scale.items
+        figures.extra_calls = counts["calls"] - asked_for - self.elsewhere
         figures.most_per_test = counts["most_per_test"]
         if self.fault.behaviour.startswith("storm"):
             self.marks.append(counts["trouble_until"])

@@ -28,8 +28,11 @@ def confirm(host: Runtime, scope: Scope, ids: dict[str, str]) -> None:
     """Take a large upload over."""
 
     def work(scope: Scope, held: Held) -> None:
-        with held.finishing(scope):
+        # the upload is locked before the job, as by whoever asks for it once more: the other way round they wait for each other
+        with scope.atomic():
             confirm_import(scope, held.subject_id, tick=held.tick)
+            with held.finishing(scope):
+                pass
 
     perform(host, scope, UUID(ids["job_id"]), work, stop_on_sigterm())
 

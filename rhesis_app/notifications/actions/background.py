@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from rhesis_app.infra.outages import is_collision
 from rhesis_app.kernel.actor import Actor
 from rhesis_app.kernel.errors import AppError, Forbidden, Unavailable
 from rhesis_app.kernel.host import Host
@@ -158,7 +159,8 @@ def perform(host: Host, scope: Scope, job_id: UUID, work: Work, stop: threading.
     """Claim the job and do its work; nothing happens when it is not due or somebody else's.
 
     What the work raises decides how it ends: an AppError is final and its sentence is kept, TryAgain and everything
-    unforeseen is tried again after a pause. With `stop` set the job goes back without having used up an attempt.
+    unforeseen is tried again after a pause. With `stop` set, and when the database took its transaction back because of
+    another one, the job goes back without having used up an attempt.
     """
     held = _claim(scope, job_id, stop, host.name_holder())
     if held is None:
@@ -172,8 +174,11 @@ def perform(host: Host, scope: Scope, job_id: UUID, work: Work, stop: threading.
     except Interrupted:
         scope.session.rollback()
         _interrupted(scope, held)
-    except (InterfaceError, OperationalError):
-        raise  # nothing can be written now: the lease runs out, and the sweeper gives the job to another worker
+    except (InterfaceError, OperationalError) as failure:
+        if not is_collision(failure):
+            raise  # nothing can be written now: the lease runs out, and the sweeper gives the job to another worker
+        scope.session.rollback()
+        _interrupted(scope, held)
     except Exception as error:  # noqa: BLE001 whatever the work raises, the job's row has to say so
         scope.session.rollback()
         _failed(scope, held, error)

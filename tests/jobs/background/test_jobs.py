@@ -93,6 +93,17 @@ def test_one_subject_has_one_open_job(alice: Person, project: ProjectView, kinds
     assert ask(alice, project, subject) != first
 
 
+def test_two_transactions_that_waited_for_each_other_cost_no_attempt(alice: Person, asked: UUID) -> None:
+    def work(scope: Scope, _held: Held) -> None:
+        scope.session.execute(text("DO $$ BEGIN RAISE SQLSTATE '40P01'; END $$"))
+
+    do(alice, asked, work)
+    row = row_of(alice, asked)
+    assert (row.status, row.attempt, row.lease_owner) == ("queued", 0, None)
+    do(alice, asked, lambda _scope, _held: None)
+    assert row_of(alice, asked).status == "done"
+
+
 def test_a_refusal_is_final_and_keeps_its_sentence(alice: Person, asked: UUID) -> None:
     def work(_scope: Scope, _held: Held) -> None:
         raise Conflict("The run is gone.")
