@@ -211,11 +211,11 @@ def _patiently(held: _Slice, work: Callable[[], _Done], answers: Sequence[Answer
                 _forget(held, answers)
             return work()
         except DBAPIError as failure:
-            if held.clock() > until or not passes(failure):
-                raise
+            if held.stop.is_set() or held.clock() > until or not passes(failure):
+                raise  # told to stop, it may be that the database stops too: leases run out by themselves
             _log.warning("the database is away; %s answers wait for it", len(answers))
         failed = True
-        time.sleep(_AGAIN_S)
+        held.stop.wait(_AGAIN_S)
 
 
 def _forget(held: _Slice, answers: Sequence[Answer]) -> None:
