@@ -13,6 +13,7 @@ from sqlalchemy.pool import NullPool
 
 from rhesis_app.infra.config import Settings
 from rhesis_app.infra.orm import Base, TenantOwned
+from rhesis_app.infra.prepared import keep_ready
 from rhesis_app.kernel.actor import Actor
 
 APP_ROLE = "rhesis_app"
@@ -70,6 +71,7 @@ def attach_database(app: Flask, settings: Settings, migrations: str) -> SQLAlche
     Migrate(app, database, directory=migrations)
     with app.app_context():
         take_app_role(database.engine)
+        keep_ready(database.engine)
     return database
 
 

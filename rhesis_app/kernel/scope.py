@@ -86,9 +86,11 @@ class Scope:
 
         The first entity (or the first column's row class) decides which rows are narrowed; join others on composite keys.
         """
-        owner = _row_class(entities[0])
-        query = select(*entities).where(owner.organization_id == self.actor.organization_id)
-        return _readable_projects(query, owner, self.actor)
+        return self.narrow(select(*entities), _row_class(entities[0]))
+
+    def narrow(self, query: Select[Any], owner: Any) -> Select[Any]:
+        """A statement that was made once and for everybody, narrowed as `select` does; `owner` is the row class that decides."""
+        return _readable_projects(query.where(owner.organization_id == self.actor.organization_id), owner, self.actor)
 
     def get(self, row_class: type[Row], row_id: UUID, *, lock: bool = False) -> Row:
         """The row of this organization, or NotFound. With `lock`, held until the transaction ends."""

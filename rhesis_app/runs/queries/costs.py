@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -20,6 +21,7 @@ FROZEN: Final = TestRun.parts["spent"]
 """What a run froze of its cost when it ended; null while it goes on."""
 
 
+@cache
 def spent_now() -> Any:
     """The same counted now, as a JSON column correlated to TestRun; null where it stands frozen, so that nothing is read."""
     return case((FROZEN.is_not(None), null()), else_=_counted()).label("spent_now")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Text, cast, func, literal, select
+from sqlalchemy import Text, cast, func, literal_column, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from rhesis_app.authoring.models import MetricVersion, Prompt, PromptVersion
@@ -11,8 +11,12 @@ from rhesis_app.runs.models import EffectiveEvaluation, EffectiveResult
 
 
 def json_object(columns: Mapping[str, Any]) -> Any:
-    """A JSON object of these columns."""
-    return func.json_build_object(*(part for name, column in columns.items() for part in (literal(name), column)))
+    """A JSON object of these columns; their names are ours and stand in the statement itself."""
+    return func.json_build_object(*(part for name, column in columns.items() for part in (_name(name), column)))
+
+
+def _name(name: str) -> Any:
+    return literal_column(f"'{name}'")
 
 
 def _criteria_from() -> Any:

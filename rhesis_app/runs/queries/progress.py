@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from math import ceil
 from typing import Any
 
@@ -70,6 +71,7 @@ class Progress:
         return cls(**{**found, "model": HeldUpModel(**found["model"]) if found["model"] else None})
 
 
+@cache
 def open_work() -> Any:
     """The run's open items by state as one JSON column; correlated to TestRun, and cheap where nothing is open."""
     item, now, held = WorkItem, func.now(), EndpointThrottle

@@ -1,5 +1,6 @@
 """What runs have recorded, and what replays took from it."""
 
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +28,7 @@ def is_recording() -> ColumnElement[bool]:
     return and_(TestRun.source == Source.RECORD, TestRun.finished_at.is_not(None), kept)
 
 
+@cache
 def counted_answers() -> Any:
     """A replay's answers by where they came from as one JSON column, null for other runs; correlated to TestRun."""
     counted = (

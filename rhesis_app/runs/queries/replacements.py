@@ -1,6 +1,7 @@
 """What took the place of what, as columns beside a result."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -30,6 +31,7 @@ class StandsIn:
     result_id: UUID
 
 
+@cache
 def replaced_error() -> Any:
     """The error that a result was first, as JSON or null; correlated to EffectiveResult."""
     first, retry = aliased(TestResult, name="first"), aliased(TestRun, name="retry")
@@ -56,6 +58,7 @@ def replaced_error() -> Any:
     )
 
 
+@cache
 def stands_in() -> Any:
     """Where a retry's answer counts, as JSON or null; correlated to EffectiveResult."""
     of = aliased(TestRun, name="replaced_in")

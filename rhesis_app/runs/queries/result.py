@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -169,7 +170,7 @@ class Neighbours:
 
 def view_result(scope: Scope, registry: Registry, result_id: UUID) -> ResultView:
     """One result with everything kept of it; NotFound for strangers. The registry says how rules read and scores draw."""
-    row = scope.session.execute(_one(scope, result_id)).one_or_none()
+    row = scope.session.execute(scope.narrow(_whole(), TestRun).where(EffectiveResult.id == result_id)).one_or_none()
     if row is None:
         raise NotFound("There is no such result here.")
     scope.require(Permission.RUN_READ, project=row.project_id)
@@ -190,10 +191,12 @@ def view_result(scope: Scope, registry: Registry, result_id: UUID) -> ResultView
     )
 
 
-def _one(scope: Scope, result_id: UUID) -> Select[Any]:
+@cache
+def _whole() -> Select[Any]:
+    """Everything of results; the caller narrows it to one."""
     version = TestVersion
     return (
-        scope.select(
+        select(
             *(TestRun.project_id, TestRun.id.label("run_id"), TestRun.number.label("run_number")),
             *(TestRun.config["answers_of"].as_integer().label("answer_of"), _replayed_from().label("replayed_from")),
             *(TestSet.name.label("test_set"), Requirement.name.label("requirement")),
@@ -234,7 +237,7 @@ def _one(scope: Scope, result_id: UUID) -> Select[Any]:
         .outerjoin(
             Prompt, and_(Prompt.organization_id == PromptVersion.organization_id, Prompt.id == PromptVersion.prompt_id)
         )
-        .where(EffectiveResult.id == result_id)
+        .execution_options(keep_ready=True)
     )
 
 

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Integer, Select, and_, func, literal
+from sqlalchemy import Integer, Select, and_, any_, func, literal, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from rhesis_app.authoring.models import Requirement, TestVersion
@@ -78,8 +79,7 @@ class ResultRow:
 
 def list_results(scope: Scope, run_id: UUID, request: PageRequest, chosen: ResultFilter) -> Page[ResultRow]:
     """A page of a run's results with their evaluations, in one statement; NotFound when the run is not there to read."""
-    keys = page_keys(scope, run_id, chosen, request).subquery("keys")
-    rows = scope.session.execute(_rows(scope, run_id, keys, chosen, request)).all()
+    rows = _rows(scope, run_id, chosen, request)
     if not rows:
         one_run(scope, TestRun.id == run_id)
     total = count_results(scope, run_id, chosen) if request.count else None
@@ -92,17 +92,29 @@ _LISTED = (
 )
 
 
-def _rows(scope: Scope, run_id: UUID, keys: Any, chosen: ResultFilter, request: PageRequest) -> Select[Any]:
-    backward = request.backward
+def _rows(scope: Scope, run_id: UUID, chosen: ResultFilter, request: PageRequest) -> list[Any]:
+    """The page's rows in the order that was asked for. Their keys are found first and alone, whatever the rest joins."""
+    keys = page_keys(scope, run_id, chosen, request).subquery("keys")
+    query = scope.narrow(_listed(chosen.clip), EffectiveResult).where(
+        EffectiveResult.run_id == run_id,  # known beforehand, it keeps the view to this run's reviews
+        EffectiveResult.id == any_(func.array(select(keys.c.result_id).scalar_subquery())),
+    )
+    # what a text or a metric lets through is too different for one plan to suit all of it
+    is_usual = not (chosen.q or chosen.metric_id or chosen.is_flaky)
+    rows = scope.session.execute(query.execution_options(keep_ready=is_usual)).all()
+    return sorted(rows, key=lambda row: key_of(row, chosen), reverse=chosen.newest_first != request.backward)
+
+
+@cache
+def _listed(clip: int | None) -> Select[Any]:
     texts = (TestVersion.prompt, TestVersion.expected, EffectiveResult.output)
-    query = (
-        scope.select(
+    return (
+        select(
             *(getattr(EffectiveResult, name) for name in _LISTED),
             Requirement.name.label("requirement"),
-            *(_clipped(column, chosen.clip) for column in texts),
+            *(_clipped(column, clip) for column in texts),
             evaluations_of_result(LISTED).label("evaluations"),
         )
-        .join(keys, keys.c.result_id == EffectiveResult.id)
         .join(TestVersion, _tested())
         .outerjoin(
             Requirement,
@@ -111,12 +123,7 @@ def _rows(scope: Scope, run_id: UUID, keys: Any, chosen: ResultFilter, request: 
                 Requirement.id == EffectiveResult.requirement_id,
             ),
         )
-        .where(EffectiveResult.run_id == run_id)  # known beforehand, it keeps the view to this run's reviews
     )
-    if chosen.newest_first:
-        return query.order_by(EffectiveResult.id.asc() if backward else EffectiveResult.id.desc())
-    places = (keys.c.rank, keys.c.position, keys.c.trial)
-    return query.order_by(*(column.desc() if backward else column.asc() for column in places))
 
 
 def _clipped(column: InstrumentedAttribute[Any], clip: int | None) -> Any:

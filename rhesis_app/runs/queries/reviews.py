@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -32,6 +33,7 @@ class ReviewView:
     is_current: bool
 
 
+@cache
 def reviews_of_result() -> Any:
     """A result's reviews as a JSON array, newest first; correlated to EffectiveResult."""
     columns = {

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -160,11 +161,16 @@ def _alike_tests(scope: Scope, run_ids: Sequence[UUID]) -> Mapping[UUID, list[An
 
 def select_runs(scope: Scope, *extra: Any) -> Select[Any]:
     """Runs with the names of what they refer to and their metrics, as columns."""
+    return scope.narrow(_named(), TestRun).add_columns(*extra)
+
+
+@cache
+def _named() -> Select[Any]:
     organization = TestRun.organization_id
     ended = func.coalesce(TestRun.finished_at, func.now())
     seconds = extract("epoch", ended - TestRun.started_at)
     return (
-        scope.select(
+        select(
             *(TestRun.id, TestRun.project_id, TestRun.number, TestRun.kind, TestRun.status, TestRun.outcome),
             *(TestRun.planned, TestRun.totals, TestRun.test_set_id, TestRun.endpoint_id, TestRun.created_at),
             *(TestRun.started_at, TestRun.finished_at, TestRun.cancel_requested_at, TestRun.paused_at),
@@ -189,7 +195,6 @@ def select_runs(scope: Scope, *extra: Any) -> Select[Any]:
             counted_answers().label("answers"),
             cast(seconds * 1000, Double).label("duration_ms"),
             _metrics().label("metrics"),
-            *extra,
         )
         .join(TestSet, and_(TestSet.organization_id == organization, TestSet.id == TestRun.test_set_id))
         .join(
@@ -203,6 +208,7 @@ def select_runs(scope: Scope, *extra: Any) -> Select[Any]:
             _RECORDING, and_(_RECORDING.organization_id == organization, _RECORDING.id == TestRun.recording_run_id)
         )
         .outerjoin(Schedule, and_(Schedule.organization_id == organization, Schedule.id == TestRun.schedule_id))
+        .execution_options(keep_ready=True)
     )
 
 
