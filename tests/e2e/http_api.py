@@ -69,8 +69,7 @@ def make_run(
         name="bot",
         url=url,
         request_template={"message": "{{ input }}"},
-        response_mapping={"output": "$.reply"},
-        **endpoint,
+        **{"response_mapping": {"output": "$.reply"}, **endpoint},
     )
     judged = api.make("/metrics", **project, **metric)
     contents = [{"prompt": prompt, "expected": expected} for prompt, expected in tests]

@@ -65,3 +65,42 @@ def test_a_run_stands_still_while_it_is_paused_and_ends_after_it(owned: Instance
         page.get_by_role("button", name="Resume").click()
         expect(page.get_by_text("40 / 40 passed").first).to_be_visible(timeout=60_000)
         assert len(app.calls) == 40
+
+
+@pytest.mark.timeout(180)
+def test_answers_are_recorded_under_a_cap_and_replayed_without_their_endpoint(owned: Instance, watched: Watched) -> None:
+    api, page = HttpApi(owned.url), watched.page
+    api.sign_in(EMAIL, PASSWORD)
+    tests = [(f"Question {number}", "yes") for number in range(8)]
+    mapping = {"output": "$.reply", "cost": "$.dollars"}
+    with ScriptedEndpoint(lambda _call: json_reply({"reply": "yes", "dollars": 0.01})) as app:
+        first = make_run(api, app.url, tests, metric=CONTAINS, max_concurrency=1, response_mapping=mapping)
+        run = api.finished(first)
+        home = f"{owned.url}/p/{api.get('/projects/' + run['project_id'])['slug']}/runs"
+        sign_in(watched, owned)
+        page.goto(f"{home}/new?test_set={run['test_set']['id']}")
+        page.get_by_text("Record or replay the answers").click()
+        page.get_by_label("Ask and record").check()
+        page.get_by_label("Stop at a cost of, in $").fill("0.03")
+        watched.audit("the dialog that records under a cap")
+        page.get_by_role("button", name="Start the run").click()
+        page.wait_for_url(re.compile(r"/runs/2$"))
+        stopped = page.get_by_text(re.compile(r"Stopped at its cost cap of \$0\.03: \d of 8 tests not asked\."))
+        expect(stopped).to_be_visible(timeout=30_000)
+        watched.audit("a run that stopped at its cap")
+        recorded = len(app.calls) - 8
+        assert 3 <= recorded < 8
+    page.goto(f"{home}/new?test_set={run['test_set']['id']}")
+    page.get_by_text("Record or replay the answers").click()
+    page.get_by_label("Replay only").check()
+    page.get_by_label("Recording").select_option(index=1)
+    page.get_by_text("Ask each test several times").click()
+    watched.audit("the dialog with everything unfolded")
+    page.get_by_role("button", name="Start the run").click()
+    page.wait_for_url(re.compile(r"/runs/3$"))
+    expect(page.get_by_text(f"{recorded} / {recorded} passed").first).to_be_visible(timeout=30_000)
+    expect(page.get_by_text(f"{recorded} replayed from #2")).to_be_visible()
+    assert len(app.calls) == 8 + recorded  # the endpoint has gone
+    page.get_by_role("link", name="Question 0").click()
+    expect(page.get_by_role("link", name="replayed from #2")).to_be_visible()
+    watched.audit("a replayed result")
