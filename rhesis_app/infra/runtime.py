@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from sqlalchemy import Engine, text
 
 from rhesis_app.infra.config import Settings
 from rhesis_app.infra.crypto import SecretBox
-from rhesis_app.infra.db import TenantSession
+from rhesis_app.infra.db import TenantSession, one_statement
 from rhesis_app.infra.http import OutboundDoor
 from rhesis_app.infra.life import fate_of, this_place, this_process
 from rhesis_app.infra.llm.judges import Judges
@@ -22,6 +23,8 @@ from rhesis_app.kernel.ports import Fate, ModelDoor, Post
 from rhesis_app.kernel.registry import Registry
 from rhesis_app.kernel.scope import Audit, LentModel, Listener, Scope
 from rhesis_app.kernel.times import utc_now
+
+_parsed = lru_cache(maxsize=128)(text)
 
 
 @dataclass(slots=True)
@@ -102,8 +105,8 @@ class Runtime:
 
     def ask(self, statement: str, **values: Any) -> list[Mapping[str, Any]]:
         """Call a function that looks across organizations, in a transaction of its own; rows as mappings."""
-        with self.engine.begin() as connection:
-            return [dict(row) for row in connection.execute(text(statement), values).mappings()]
+        with self.engine.connect() as connection, one_statement(connection):
+            return [dict(row) for row in connection.execute(_parsed(statement), values).mappings()]
 
     def system_scope(self, organization_id: UUID, *, ip: str | None = None) -> Any:
         """A scope of the organization's own background work (a context manager)."""

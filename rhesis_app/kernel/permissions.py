@@ -1,6 +1,7 @@
 """What may be done, as `resource:action`, and what the four built-in roles may do."""
 
 from enum import StrEnum
+from functools import lru_cache
 
 
 class Permission(StrEnum):
@@ -74,5 +75,10 @@ BUILT_IN_ROLES: dict[str, frozenset[Permission]] = {
 
 def known_permissions(names: list[str] | tuple[str, ...]) -> frozenset[Permission]:
     """The permissions among `names`; a name that this version does not know grants nothing."""
+    return _known(tuple(names))
+
+
+@lru_cache(maxsize=1024)  # every request asks, and a token's scopes hardly ever change
+def _known(names: tuple[str, ...]) -> frozenset[Permission]:
     values = set(Permission)
     return frozenset(Permission(name) for name in names if name in values)

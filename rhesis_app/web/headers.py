@@ -28,6 +28,7 @@ _FIXED = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "X-Frame-Options": "DENY",
 }
+_ENCRYPTED = "max-age=63072000; includeSubDomains"
 
 
 def register_headers(app: Flask, settings: Settings) -> None:
@@ -40,17 +41,21 @@ def register_headers(app: Flask, settings: Settings) -> None:
         g.nonce = base64.b64encode(os.urandom(16)).decode()
         g.began = time.perf_counter()
 
+    everywhere = _FIXED | ({"Strict-Transport-Security": _ENCRYPTED} if settings.secure_cookies else {})
+
     @app.after_request
     def _finish(response: Response) -> Response:
         policy = _SWAGGER if request.path == "/api/docs" else _POLICY
-        response.headers.setdefault("Content-Security-Policy", policy.format(nonce=g.get("nonce", "")))
-        for name, value in _FIXED.items():
-            response.headers.setdefault(name, value)
-        if settings.secure_cookies:
-            response.headers.setdefault("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
+        wanted = everywhere | {
+            "Content-Security-Policy": policy.format(nonce=g.get("nonce", "")),
+            "X-Request-ID": g.get("request_id", ""),
+        }
         if request.endpoint != "static":
-            response.headers.setdefault("Cache-Control", "no-store")
-        response.headers["X-Request-ID"] = g.get("request_id", "")
+            wanted["Cache-Control"] = "no-store"
+        there = {name.lower() for name, _ in response.headers}
+        for name, value in wanted.items():
+            if name.lower() not in there:  # Headers.setdefault looks through all of them for every one
+                response.headers.add(name, value)
         _note(response)
         return response
 

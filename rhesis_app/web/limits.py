@@ -9,6 +9,7 @@ from flask_limiter import HeaderNames, Limiter, RequestLimit
 
 from rhesis_app.infra.config import Settings
 from rhesis_app.kernel.errors import TooMany
+from rhesis_app.web.limit_storage import storage_uri
 
 _PATIENCE: dict[str, Any] = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5}
 _EXEMPT = frozenset({"static", "health.live", "health.ready", "health.health", "health.metrics"})
@@ -39,7 +40,7 @@ def register_limits(app: Flask, settings: Settings, cookie_name: str) -> Limiter
         headers_enabled=True,
         # under its own name it would stand on every answer, and replace the pause that a refusal means
         header_name_mapping={HeaderNames.RETRY_AFTER: "X-RateLimit-Retry-After"},
-        storage_uri=_storage(settings.redis_url),
+        storage_uri=storage_uri(settings.redis_url),
         storage_options=_PATIENCE,
         strategy="fixed-window",
         in_memory_fallback_enabled=True,
@@ -63,7 +64,3 @@ def _refuse(breached: RequestLimit) -> Response | None:
         f"More than {breached.limit.amount} requests a minute. Wait as long as Retry-After says, then go on.",
         retry_after_s=60,
     )
-
-
-def _storage(redis_url: str) -> str:
-    return f"redis+{redis_url}" if redis_url.startswith("unix://") else redis_url

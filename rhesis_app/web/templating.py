@@ -1,10 +1,12 @@
 """The Jinja environment: strict, escaped everywhere, with the filters, charts and versioned asset addresses."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from pathlib import Path
+from typing import Any
 
 from flask import Flask, has_request_context, request
+from flask.templating import Environment
 from jinja2 import StrictUndefined
 
 from rhesis_app.web import charts, filters
@@ -40,8 +42,20 @@ def asset_address(prefix: str, versions: Mapping[str, str]) -> Callable[[str], s
     return asset
 
 
+class PlainGlobals(Environment):
+    """Flask's environment whose templates share its globals as they are.
+
+    Jinja lays a ChainMap over them for every template, and each import on a page compares the names in it one by one.
+    """
+
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        """The globals of a template; a chain only where it brings some of its own."""
+        return super().make_globals(d) if d else self.globals
+
+
 def configure_templates(app: Flask) -> None:
     """Set up `app.jinja_env`. The app's static folder is read here once."""
+    app.jinja_environment = PlainGlobals
     environment = app.jinja_env
     environment.undefined = StrictUndefined
     environment.autoescape = True

@@ -68,7 +68,9 @@ def test_a_run_stands_still_while_it_is_paused_and_ends_after_it(owned: Instance
 
 
 @pytest.mark.timeout(180)
-def test_answers_are_recorded_under_a_cap_and_replayed_without_their_endpoint(owned: Instance, watched: Watched) -> None:
+def test_answers_are_recorded_under_a_cap_and_replayed_without_their_endpoint(
+    owned: Instance, watched: Watched
+) -> None:
     api, page = HttpApi(owned.url), watched.page
     api.sign_in(EMAIL, PASSWORD)
     tests = [(f"Question {number}", "yes") for number in range(8)]

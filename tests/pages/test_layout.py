@@ -189,3 +189,8 @@ def test_the_form_of_a_token_opens_again_with_its_errors(site: Flask) -> None:
 
 def test_without_tokens_the_page_says_what_they_are_for(site: Flask) -> None:
     assert "No tokens yet" in tokens_page(site, tokens=[])
+
+
+def test_templates_share_the_globals_of_their_environment(app: Flask) -> None:
+    """A chain over them would be gone through name by name at every import on a page."""
+    assert app.jinja_env.get_template("layout/document.html").globals is app.jinja_env.globals
