@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, any_, case, func, literal_column, select, union_all
+from sqlalchemy import Select, and_, case, func, literal_column, select, union_all
 
 from rhesis_app.authoring.queries.narrowing import total_of
 from rhesis_app.kernel.paging import By, PageRequest, keyset
 from rhesis_app.kernel.scope import Scope
-from rhesis_app.runs.models import EffectiveResult, EffectiveTest, Replacement, Review, TestResult, TestRun
+from rhesis_app.runs.models import EffectiveResult, EffectiveTest, TestResult, TestRun
+from rhesis_app.runs.queries.outcomes import changed_ids, is_changed
 from rhesis_app.runs.queries.result_matches import (
     Matches,
     failed_ids,
@@ -130,7 +131,9 @@ def _rank(result: Any) -> Any:
 
 def _unchanged(scope: Scope, run_id: UUID, chosen: ResultFilter, outcome: str = "") -> Select[Any]:
     """The results of which what was stored holds, of one outcome or of all, whatever metric or text is asked for."""
-    return _matching(scope, run_id, chosen, TestResult, outcome).where(TestResult.id.not_in(_changed(scope, run_id)))
+    return _matching(scope, run_id, chosen, TestResult, outcome).where(
+        TestResult.id.not_in(changed_ids(scope, [run_id]))
+    )
 
 
 def _stored(scope: Scope, run_id: UUID, chosen: ResultFilter, found: Matches, outcome: str = "") -> Select[Any]:
@@ -158,9 +161,8 @@ def _all_stored(scope: Scope, run_id: UUID, chosen: ResultFilter, found: Matches
 
 
 def _few(scope: Scope, run_id: UUID, chosen: ResultFilter) -> Select[Any]:
-    """The others; their ids are known before anything else of them is read."""
-    known = func.array(_changed(scope, run_id).scalar_subquery())
-    return _effective(scope, run_id, chosen).where(EffectiveResult.id == any_(known))
+    """The others, decided anew."""
+    return _effective(scope, run_id, chosen).where(is_changed(scope, [run_id], EffectiveResult))
 
 
 def _effective(scope: Scope, run_id: UUID, chosen: ResultFilter) -> Select[Any]:
@@ -179,14 +181,6 @@ def _within(rank: int, request: PageRequest) -> PageRequest | None:
         return PageRequest(limit=request.limit, after=tuple(rest), backward=request.backward)
     is_before = rank < first
     return PageRequest(limit=request.limit, backward=request.backward) if is_before == request.backward else None
-
-
-def _changed(scope: Scope, run_id: UUID) -> Select[Any]:
-    """The results whose effective outcome may be another than the stored one."""
-    reviewed = scope.select(Review.result_id).where(Review.run_id == run_id, Review.superseded_at.is_(None))
-    replaced = scope.select(Replacement.result_id).where(Replacement.run_id == run_id)
-    either = union_all(reviewed, replaced).subquery("changed")
-    return select(either.c.result_id)
 
 
 def _matching(scope: Scope, run_id: UUID, chosen: ResultFilter, result: Any, stored: str = "") -> Select[Any]:
