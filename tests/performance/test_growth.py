@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,7 +16,8 @@ from rhesis_app.projects.queries import ProjectView
 from rhesis_app.runs.actions.review import NewReview, review_result
 from rhesis_app.runs.models import TestRun
 from rhesis_app.runs.queries.overview import project_state
-from rhesis_app.runs.queries.result_keys import ResultFilter, count_results, page_keys
+from rhesis_app.runs.queries.result_keys import ResultFilter, count_results, matches_of, page_keys
+from rhesis_app.runs.queries.result_matches import Matches
 from tests.factories import Given, MadeRun, RunPlan, make_run
 from tests.people import Person
 
@@ -92,24 +94,49 @@ def chosen_filters(run: MadeRun) -> list[ResultFilter]:
         ResultFilter(outcome="failed"),
         ResultFilter(outcome="unscored"),
         ResultFilter(metric_id=run.metric_ids["a"]),
+        ResultFilter(metric_id=run.metric_ids["a"], outcome="failed"),
     ]
 
 
-def test_a_page_of_results_reads_few_rows_of_a_large_run(alice: Person, runs: tuple[MadeRun, MadeRun]) -> None:
+@pytest.mark.parametrize("few", [1000, 20])
+def test_a_page_of_results_reads_few_rows_of_a_large_run(
+    alice: Person, runs: tuple[MadeRun, MadeRun], monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr("rhesis_app.runs.queries.result_matches.FEW", few)
     large = runs[1]
     pages = [
         PageRequest(limit=PAGE),
         *(PageRequest(limit=PAGE, after=(3, 600, 1), backward=way) for way in (True, False)),
     ]
     with alice.scope() as scope:
-        # by metric the planner may still prefer a scan at this size; the benchmark has a million rows for that
-        for chosen in (one for one in chosen_filters(large) if one.metric_id is None):
+        for chosen in chosen_filters(large):
             for request in pages:
-                keys = page_keys(scope, large.id, chosen, request)
-                assert rows_read(scope, lambda keys=keys: scope.session.execute(keys).all()) < LARGE // 3, (
+                assert rows_read(scope, partial(read_page, scope, large, chosen, request)) < LARGE // 3, (
                     chosen,
                     request,
                 )
+
+
+def read_page(scope: Scope, run: MadeRun, chosen: ResultFilter, request: PageRequest) -> None:
+    matches = matches_of(scope, run.id, chosen)
+    scope.session.execute(page_keys(scope, run.id, chosen, request, matches)).all()
+
+
+def test_a_search_for_what_is_everywhere_stops_at_the_end_of_the_page(
+    alice: Person, runs: tuple[MadeRun, MadeRun], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rhesis_app.runs.queries.result_matches.FEW", 20)
+    with alice.scope() as scope:
+        chosen = ResultFilter(q="on its")
+        assert rows_read(scope, partial(read_page, scope, runs[1], chosen, PageRequest(limit=PAGE))) < LARGE // 3
+
+
+def test_a_search_reads_the_texts_of_a_run_once(alice: Person, runs: tuple[MadeRun, MadeRun]) -> None:
+    with alice.scope() as scope:
+        for words in ("p1199", "nowhere"):
+            chosen = ResultFilter(q=words)
+            read = rows_read(scope, partial(read_page, scope, runs[1], chosen, PageRequest(limit=PAGE)))
+            assert read < 4 * LARGE
 
 
 def test_an_ended_run_is_not_counted_again(alice: Person, runs: tuple[MadeRun, MadeRun]) -> None:
@@ -121,8 +148,8 @@ def test_an_ended_run_is_not_counted_again(alice: Person, runs: tuple[MadeRun, M
             (ResultFilter(outcome="error"), LARGE // 20),
             (ResultFilter(requirement_id=requirement_id), LARGE // 5),
         ):
-            assert count_results(scope, large.id, chosen) == count
-            assert rows_read(scope, lambda chosen=chosen: count_results(scope, large.id, chosen)) <= 2
+            assert count_results(scope, large.id, chosen, Matches()) == count
+            assert rows_read(scope, lambda chosen=chosen: count_results(scope, large.id, chosen, Matches())) <= 2
 
 
 def test_the_tests_of_a_set_are_counted_once_however_often_it_ran(

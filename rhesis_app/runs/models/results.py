@@ -61,7 +61,11 @@ class TestResult(ResultColumns, TenantOwned, Base):
         CheckConstraint("outcome IN ('passed', 'failed', 'error', 'unscored')", name="outcome"),
         CheckConstraint("(outcome = 'error') = (error_code IS NOT NULL)", name="error_code"),
         Index("ix_test_result_run_outcome", "run_id", "outcome", "position", "trial"),
-        Index("ix_test_result_run_requirement", "run_id", "requirement_id", "outcome"),
+        Index(
+            "ix_test_result_run_requirement",
+            *("run_id", "requirement_id", "outcome"),
+            postgresql_include=["organization_id"],
+        ),
         Index("ix_test_result_run_position", "run_id", "position", "trial"),
         Index(
             "ix_test_result_spent",

@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import Integer, and_, func, select
 
 from rhesis_app.authoring.models import MetricVersion, Requirement
 from rhesis_app.endpoints.rules.models import money
 from rhesis_app.kernel.scope import Scope
-from rhesis_app.runs.models import EffectiveEvaluation, EffectiveResult, EffectiveTest, RunMetric, TestResult, TestRun
+from rhesis_app.runs.models import EffectiveEvaluation, EffectiveTest, RunMetric, TestResult, TestRun
 from rhesis_app.runs.queries.costs import count_spent
+from rhesis_app.runs.queries.outcomes import outcomes_now
 from rhesis_app.runs.queries.runs import ALIKE, one_run
 from rhesis_app.runs.queries.views import PassRate, rate_from
 from rhesis_app.scoring.stats import clustered_rate
@@ -165,13 +166,13 @@ def outcomes_of(rates: Iterable[RequirementRate]) -> dict[str, int]:
 
 
 def _count_requirements(scope: Scope, run_id: UUID) -> list[dict[str, Any]]:
-    outcomes = [func.count().filter(EffectiveResult.outcome == outcome).label(outcome) for outcome in OUTCOMES]
-    counted = (
-        scope.select(EffectiveResult.organization_id, EffectiveResult.requirement_id, *outcomes)
-        .where(EffectiveResult.run_id == run_id)
-        .group_by(EffectiveResult.organization_id, EffectiveResult.requirement_id)
-        .subquery("counted")
-    )
+    now = outcomes_now(scope, [run_id]).c
+    counts = [
+        func.coalesce(func.sum(now.count).filter(now.outcome == outcome), 0).cast(Integer).label(outcome)
+        for outcome in OUTCOMES
+    ]
+    group = (now.organization_id, now.requirement_id)
+    counted = select(*group, *counts).group_by(*group).subquery("counted")
     query = (
         scope.select(TestRun.id, counted, Requirement.name.label("requirement"))
         .join(counted, counted.c.organization_id == TestRun.organization_id)

@@ -27,7 +27,7 @@ from rhesis_app.runs.queries.replacements import (
     stands_in,
     stands_in_view,
 )
-from rhesis_app.runs.queries.result_keys import ResultFilter, key_of, page_keys
+from rhesis_app.runs.queries.result_keys import ResultFilter, key_of, matches_of, page_keys
 from rhesis_app.runs.queries.reviews import ReviewView, review_view, reviews_of_result
 from rhesis_app.runs.queries.wording import ScoreScale, scale_of, words_of
 
@@ -301,11 +301,12 @@ _KEPT = (
 
 
 def neighbours(scope: Scope, result: ResultView, chosen: ResultFilter) -> Neighbours:
-    """The results before and after this one in the order of the list, in one statement."""
+    """The results before and after this one in the order of the list, in one statement once the matches are known."""
+    matches = matches_of(scope, result.run_id, chosen)
     sides = []
     for side, backward in (("previous", True), ("following", False)):
         request = PageRequest(limit=0, after=key_of(result, chosen), backward=backward)
-        keys = page_keys(scope, result.run_id, chosen, request).subquery(side)
+        keys = page_keys(scope, result.run_id, chosen, request, matches).subquery(side)
         sides.append(select(literal(side).label("side"), keys.c.result_id))
     found = {row.side: row.result_id for row in scope.session.execute(union_all(*sides))}
     return Neighbours(previous=found.get("previous"), following=found.get("following"))

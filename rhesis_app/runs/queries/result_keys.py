@@ -2,6 +2,7 @@
 
 An effective outcome is the stored one but for the few results that somebody reviewed or a retry answered. So the stored ones are
 read outcome by outcome, each in the order of an index and no further than a page goes, and only the few are decided and sorted.
+Where a metric or a text leaves only few, these are looked up and sorted.
 """
 
 from collections.abc import Iterator
@@ -9,26 +10,24 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, case, exists, literal_column, or_, select, union_all
+from sqlalchemy import Select, and_, case, func, literal_column, select, union_all
 
-from rhesis_app.authoring.models import MetricVersion, TestVersion
 from rhesis_app.authoring.queries.narrowing import total_of
 from rhesis_app.kernel.paging import By, PageRequest, keyset
 from rhesis_app.kernel.scope import Scope
-from rhesis_app.runs.models import (
-    EffectiveEvaluation,
-    EffectiveResult,
-    EffectiveTest,
-    Evaluation,
-    Replacement,
-    Review,
-    RunMetric,
-    TestResult,
-    TestRun,
+from rhesis_app.runs.models import EffectiveResult, EffectiveTest, TestResult, TestRun
+from rhesis_app.runs.queries.outcomes import changed_ids, is_changed
+from rhesis_app.runs.queries.result_matches import (
+    Matches,
+    failed_ids,
+    failed_on,
+    find_matches,
+    is_one_of,
+    mentioning_ids,
+    mentions,
 )
 
 RANKS = {"failed": 0, "error": 1, "unscored": 2, "passed": 3}
-_RANK = case(RANKS, value=EffectiveResult.outcome, else_=4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,17 +53,23 @@ class ResultFilter:
         return bool(self.outcome or self.requirement_id or self.metric_id or self.q or self.is_flaky)
 
 
-def page_keys(scope: Scope, run_id: UUID, chosen: ResultFilter, request: PageRequest) -> Select[Any]:
-    """(result_id, rank, position, trial) of a page's results, and of one more that says whether it goes on, in their order."""
+def page_keys(scope: Scope, run_id: UUID, chosen: ResultFilter, request: PageRequest, matches: Matches) -> Select[Any]:
+    """(result_id, rank, position, trial) of a page's results, and of one more that says whether it goes on, in their order.
+
+    `matches` are what `matches_of` found for `chosen`.
+    """
     if chosen.newest_first:
-        return keyset(
-            _matching(scope, run_id, chosen, EffectiveResult), [By(EffectiveResult.id, descending=True)], request
-        )
-    parts = [part.subquery() for part in _parts(scope, run_id, chosen, request)]
+        return keyset(_effective(scope, run_id, chosen), [By(EffectiveResult.id, descending=True)], request)
+    parts = [part.subquery() for part in _parts(scope, run_id, chosen, request, matches)]
     found = union_all(*(select(part) for part in parts)).subquery("found")
     places = (found.c.rank, found.c.position, found.c.trial)
     ordered = (place.desc() if request.backward else place.asc() for place in places)
     return select(found).order_by(*ordered).limit(request.limit + 1)
+
+
+def matches_of(scope: Scope, run_id: UUID, chosen: ResultFilter) -> Matches:
+    """Which results are those with the metric and the text asked for, where they are few: one statement for each of both."""
+    return find_matches(scope, run_id, chosen.metric_id, chosen.q)
 
 
 def key_of(row: Any, chosen: ResultFilter) -> tuple[Any, ...]:
@@ -74,14 +79,16 @@ def key_of(row: Any, chosen: ResultFilter) -> tuple[Any, ...]:
     return (RANKS.get(row.outcome, 4), row.position, row.trial)
 
 
-def count_results(scope: Scope, run_id: UUID, chosen: ResultFilter) -> int:
+def count_results(scope: Scope, run_id: UUID, chosen: ResultFilter, matches: Matches) -> int:
     """How many results `chosen` lets through. A run that has ended keeps these counts unless a metric or a text is asked for."""
     if (
         not (chosen.metric_id or chosen.q or chosen.is_flaky)
         and (kept := _kept_counts(scope, run_id, chosen.requirement_id)) is not None
     ):
         return sum(kept.get(outcome, 0) for outcome in ([chosen.outcome] if chosen.outcome else RANKS))
-    return int(scope.session.scalar(total_of(_matching(scope, run_id, chosen, EffectiveResult))) or 0)
+    parts = (_all_stored(scope, run_id, chosen, matches), _few(scope, run_id, chosen))
+    counted = union_all(*(total_of(part) for part in parts)).subquery("counted")
+    return int(scope.session.scalar(select(func.sum(counted.c[0]))) or 0)
 
 
 def _kept_counts(scope: Scope, run_id: UUID, requirement_id: UUID | None) -> dict[str, int] | None:
@@ -98,17 +105,71 @@ def _kept_counts(scope: Scope, run_id: UUID, requirement_id: UUID | None) -> dic
     return next((one for one in row.parts["requirements"] if one["id"] == str(requirement_id)), {})
 
 
-def _parts(scope: Scope, run_id: UUID, chosen: ResultFilter, request: PageRequest) -> Iterator[Select[Any]]:
+def _parts(
+    scope: Scope, run_id: UUID, chosen: ResultFilter, request: PageRequest, found: Matches
+) -> Iterator[Select[Any]]:
     """The page's candidates: as many of each outcome as a page has, and as many of those that may be another one by now."""
-    changed = _changed(scope, run_id)
-    for outcome, rank in RANKS.items():
-        after = _within(rank, request)
-        if after is None or (chosen.outcome and chosen.outcome != outcome):
-            continue
-        query = _matching(scope, run_id, chosen, TestResult, outcome).where(TestResult.id.not_in(changed))
-        yield keyset(query, [By(TestResult.position), By(TestResult.trial)], after)
-    few = _matching(scope, run_id, chosen, EffectiveResult).where(EffectiveResult.id.in_(changed))
-    yield keyset(few, [By(_RANK), By(EffectiveResult.position), By(EffectiveResult.trial)], request)
+    if found.are_few:
+        yield keyset(_stored(scope, run_id, chosen, found), _in_order(TestResult), request)
+    else:
+        for outcome, rank in RANKS.items():
+            after = _within(rank, request)
+            if after is None or (chosen.outcome and chosen.outcome != outcome):
+                continue
+            query = _stored(scope, run_id, chosen, found, outcome)
+            yield keyset(query, [By(TestResult.position), By(TestResult.trial)], after)
+    yield keyset(_few(scope, run_id, chosen), _in_order(EffectiveResult), request)
+
+
+def _in_order(result: Any) -> list[By]:
+    return [By(_rank(result)), By(result.position), By(result.trial)]
+
+
+def _rank(result: Any) -> Any:
+    return case(RANKS, value=result.outcome, else_=4)
+
+
+def _unchanged(scope: Scope, run_id: UUID, chosen: ResultFilter, outcome: str = "") -> Select[Any]:
+    """The results of which what was stored holds, of one outcome or of all, whatever metric or text is asked for."""
+    return _matching(scope, run_id, chosen, TestResult, outcome).where(
+        TestResult.id.not_in(changed_ids(scope, [run_id]))
+    )
+
+
+def _stored(scope: Scope, run_id: UUID, chosen: ResultFilter, found: Matches, outcome: str = "") -> Select[Any]:
+    """Those that `chosen` lets through, to be read no further than to the end of a page."""
+    query, result = _unchanged(scope, run_id, chosen, outcome), TestResult
+    if chosen.metric_id:
+        in_turn = failed_on(run_id, chosen.metric_id, result, outcome)
+        query = query.where(in_turn if found.failed is None else is_one_of(result.id, found.failed))
+    if chosen.q:
+        in_turn = mentions(chosen.q, result)
+        query = query.where(in_turn if found.mentioning is None else is_one_of(result.id, found.mentioning))
+    return query
+
+
+def _all_stored(scope: Scope, run_id: UUID, chosen: ResultFilter, found: Matches) -> Select[Any]:
+    """The same to be read to their end."""
+    query, result = _unchanged(scope, run_id, chosen), TestResult.id
+    if chosen.metric_id:
+        every = result.in_(failed_ids(scope, run_id, chosen.metric_id))
+        query = query.where(every if found.failed is None else is_one_of(result, found.failed))
+    if chosen.q:
+        every = result.in_(mentioning_ids(scope, run_id, chosen.q))
+        query = query.where(every if found.mentioning is None else is_one_of(result, found.mentioning))
+    return query
+
+
+def _few(scope: Scope, run_id: UUID, chosen: ResultFilter) -> Select[Any]:
+    """The others, decided anew."""
+    return _effective(scope, run_id, chosen).where(is_changed(scope, [run_id], EffectiveResult))
+
+
+def _effective(scope: Scope, run_id: UUID, chosen: ResultFilter) -> Select[Any]:
+    query = _matching(scope, run_id, chosen, EffectiveResult)
+    if chosen.metric_id:
+        query = query.where(failed_on(run_id, chosen.metric_id))
+    return query.where(mentions(chosen.q)) if chosen.q else query
 
 
 def _within(rank: int, request: PageRequest) -> PageRequest | None:
@@ -122,71 +183,24 @@ def _within(rank: int, request: PageRequest) -> PageRequest | None:
     return PageRequest(limit=request.limit, backward=request.backward) if is_before == request.backward else None
 
 
-def _changed(scope: Scope, run_id: UUID) -> Select[Any]:
-    """The results whose effective outcome may be another than the stored one."""
-    reviewed = scope.select(Review.result_id).where(Review.run_id == run_id, Review.superseded_at.is_(None))
-    replaced = scope.select(Replacement.result_id).where(Replacement.run_id == run_id)
-    either = union_all(reviewed, replaced).subquery("changed")
-    return select(either.c.result_id)
-
-
 def _matching(scope: Scope, run_id: UUID, chosen: ResultFilter, result: Any, stored: str = "") -> Select[Any]:
-    """Keys of the results that `chosen` lets through: only what sorting needs, so that no text is read for nothing.
+    """Keys of the results that `chosen` lets through but for metric and text: only what sorting needs, so that no text is read for nothing.
 
     `stored` is the one stored outcome that is meant, with TestResult as `result`.
     """
-    rank = literal_column(str(RANKS[stored])) if stored else _RANK
+    rank = literal_column(str(RANKS[stored])) if stored else _rank(result)
     query = (
         scope.select(TestRun.id, result.id.label("result_id"), rank.label("rank"), result.position, result.trial)
         .join(result, and_(result.organization_id == TestRun.organization_id, result.run_id == TestRun.id))
         .where(TestRun.id == run_id, result.run_id == run_id)
     )
-    if stored:
-        query = query.where(result.outcome == stored)
-    elif chosen.outcome:
-        query = query.where(result.outcome == chosen.outcome)
+    if stored or chosen.outcome:
+        query = query.where(result.outcome == (stored or chosen.outcome))
     if chosen.requirement_id:
         query = query.where(result.requirement_id == chosen.requirement_id)
-    if chosen.metric_id:
-        query = query.where(failed_on(run_id, chosen.metric_id, result, stored))
     if chosen.is_flaky:
         flaky = scope.select(EffectiveTest.test_version_id).where(
             EffectiveTest.run_id == run_id, EffectiveTest.is_flaky
         )
         query = query.where(result.test_version_id.in_(flaky))
-    if chosen.q:
-        tested = and_(TestVersion.organization_id == result.organization_id, TestVersion.id == result.test_version_id)
-        query = query.join(TestVersion, tested).where(_mentions(chosen.q, result))
     return query
-
-
-def failed_on(run_id: UUID, metric_id: UUID, result: Any = EffectiveResult, stored: str = "") -> Any:
-    """The condition that a metric failed the result. Of what nobody reviewed the stored verdict is the effective one, and an index has it.
-
-    What failed on a required metric has failed: unless the run has the metric as one that is not, no other outcome is searched.
-    """
-    said = Evaluation if result is TestResult else EffectiveEvaluation
-    versions = (MetricVersion.organization_id == said.organization_id, MetricVersion.id == said.metric_version_id)
-    failed = exists().where(
-        said.organization_id == result.organization_id,
-        said.run_id == result.run_id,
-        said.result_id == result.id,
-        said.verdict == "failed",
-        *versions,
-        MetricVersion.metric_id == metric_id,
-    )
-    if stored in {"", "failed"}:
-        return failed
-    optional = exists().where(
-        RunMetric.run_id == run_id,
-        MetricVersion.organization_id == RunMetric.organization_id,
-        MetricVersion.id == RunMetric.metric_version_id,
-        MetricVersion.metric_id == metric_id,
-        ~MetricVersion.required,
-    )
-    return and_(optional, failed)
-
-
-def _mentions(q: str, result: Any) -> Any:
-    columns = (TestVersion.prompt, TestVersion.expected, result.output)
-    return or_(*(column.icontains(q, autoescape=True) for column in columns))

@@ -14,7 +14,8 @@ from rhesis_app.kernel.paging import Page, PageRequest, page_of
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.models import EffectiveResult, TestRun
 from rhesis_app.runs.queries.json_rows import LISTED, evaluations_of_result
-from rhesis_app.runs.queries.result_keys import ResultFilter, count_results, key_of, page_keys
+from rhesis_app.runs.queries.result_keys import ResultFilter, count_results, key_of, matches_of, page_keys
+from rhesis_app.runs.queries.result_matches import Matches
 from rhesis_app.runs.queries.runs import one_run
 
 
@@ -78,11 +79,15 @@ class ResultRow:
 
 
 def list_results(scope: Scope, run_id: UUID, request: PageRequest, chosen: ResultFilter) -> Page[ResultRow]:
-    """A page of a run's results with their evaluations, in one statement; NotFound when the run is not there to read."""
-    rows = _rows(scope, run_id, chosen, request)
+    """A page of a run's results with their evaluations; NotFound when the run is not there to read.
+
+    In one statement, and one more for each of metric and text.
+    """
+    matches = matches_of(scope, run_id, chosen)
+    rows = _rows(scope, run_id, chosen, request, matches)
     if not rows:
         one_run(scope, TestRun.id == run_id)
-    total = count_results(scope, run_id, chosen) if request.count else None
+    total = count_results(scope, run_id, chosen, matches) if request.count else None
     return page_of(rows, request, key=lambda row: key_of(row, chosen), view=_view, total=total)
 
 
@@ -92,9 +97,9 @@ _LISTED = (
 )
 
 
-def _rows(scope: Scope, run_id: UUID, chosen: ResultFilter, request: PageRequest) -> list[Any]:
+def _rows(scope: Scope, run_id: UUID, chosen: ResultFilter, request: PageRequest, matches: Matches) -> list[Any]:
     """The page's rows in the order that was asked for. Their keys are found first and alone, whatever the rest joins."""
-    keys = page_keys(scope, run_id, chosen, request).subquery("keys")
+    keys = page_keys(scope, run_id, chosen, request, matches).subquery("keys")
     query = scope.narrow(_listed(chosen.clip), EffectiveResult).where(
         EffectiveResult.run_id == run_id,  # known beforehand, it keeps the view to this run's reviews
         EffectiveResult.id == any_(func.array(select(keys.c.result_id).scalar_subquery())),

@@ -10,7 +10,8 @@ from rhesis_app.authoring.models import Requirement, TestVersion
 from rhesis_app.kernel.paging import By, Page, PageRequest, keyset, page_of
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.models import EffectiveResult, EffectiveTest, TestResult, TestRun
-from rhesis_app.runs.queries.result_keys import RANKS, failed_on
+from rhesis_app.runs.queries.result_keys import RANKS
+from rhesis_app.runs.queries.result_matches import failed_on
 from rhesis_app.runs.queries.runs import one_run
 from rhesis_app.scoring.reducers import mean, pass_at_k, pass_hat_k
 

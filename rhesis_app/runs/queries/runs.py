@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Double, Select, and_, cast, extract, func, select
+from sqlalchemy import Double, Integer, Select, and_, cast, extract, func, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import aliased
 
@@ -16,9 +16,10 @@ from rhesis_app.kernel.errors import NotFound
 from rhesis_app.kernel.paging import By, Page, PageRequest, keyset, page_of
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.scope import Scope
-from rhesis_app.runs.models import EffectiveResult, EffectiveTest, RunMetric, Schedule, TestRun
+from rhesis_app.runs.models import EffectiveTest, RunMetric, Schedule, TestRun
 from rhesis_app.runs.queries.costs import FROZEN, spent_now
 from rhesis_app.runs.queries.json_rows import json_object
+from rhesis_app.runs.queries.outcomes import outcomes_now
 from rhesis_app.runs.queries.progress import Progress, open_work, standing_still
 from rhesis_app.runs.queries.recordings import counted_answers
 from rhesis_app.runs.queries.views import Counts, RunView, run_view
@@ -135,11 +136,8 @@ def counts_of(scope: Scope, rows: Iterable[Any]) -> Mapping[UUID, Counts]:
 def _results_by_outcome(scope: Scope, run_ids: Sequence[UUID]) -> Mapping[UUID, dict[str, int]]:
     if not run_ids:
         return {}
-    query = (
-        scope.select(EffectiveResult.run_id, EffectiveResult.outcome, func.count())
-        .where(EffectiveResult.run_id.in_(run_ids))
-        .group_by(EffectiveResult.run_id, EffectiveResult.outcome)
-    )
+    now = outcomes_now(scope, run_ids).c
+    query = select(now.run_id, now.outcome, func.sum(now.count).cast(Integer)).group_by(now.run_id, now.outcome)
     counts: dict[UUID, dict[str, int]] = {}
     for run_id, outcome, count in scope.session.execute(query):
         counts.setdefault(run_id, {})[outcome] = count

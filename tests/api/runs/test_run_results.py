@@ -22,6 +22,13 @@ def made(alice: Person, project: ProjectView) -> MadeRun:
         return make_run(scope, RunPlan(project_id=project.id), MIXED)
 
 
+@pytest.fixture(params=["few", "many"])
+def matches(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What matches is looked up, or come upon where the list is read in its order."""
+    if request.param == "many":
+        monkeypatch.setattr("rhesis_app.runs.queries.result_matches.FEW", 0)
+
+
 def prompts(alice: Person, made: MadeRun, query: str = "") -> list[str]:
     answer = alice.api.get(f"/test-runs/{made.id}/results?{query}")
     assert answer.status_code == 200, answer.json
@@ -82,10 +89,25 @@ def test_pages_give_every_result_once_forth_and_back(alice: Person, made: MadeRu
         ("q=%25", ["five"]),
     ],
 )
+@pytest.mark.usefixtures("matches")
 def test_filters(alice: Person, made: MadeRun, query: str, found: list[str]) -> None:
     assert sorted(prompts(alice, made, query)) == sorted(found)
+    answer = alice.api.get(f"/test-runs/{made.id}/results?{query}&limit=1&count=true")
+    assert answer.headers["X-Total-Count"] == str(len(found))
 
 
+@pytest.mark.usefixtures("matches")
+def test_a_filtered_list_keeps_its_order_from_page_to_page(alice: Person, made: MadeRun) -> None:
+    pages, address = [], f"/test-runs/{made.id}/results?q=on its&limit=1"
+    while address:
+        answer = alice.api.get(address)
+        pages += [row["prompt"] for row in answer.json]
+        links = dict(reversed(part.split("; rel=")) for part in answer.headers.get("Link", "").split(", ") if part)
+        address = links.get('"next"', "")[1:-1]
+    assert pages == ["two", "five", "three", "four", "one", "six"]
+
+
+@pytest.mark.usefixtures("matches")
 def test_filters_by_requirement_and_by_the_metric_that_failed(alice: Person, made: MadeRun) -> None:
     assert prompts(alice, made, f"requirement_id={made.requirement_ids['Facts']}") == ["five", "three", "six"]
     assert prompts(alice, made, f"metric_id={made.metric_ids['Contains the answer']}") == ["two", "five"]
