@@ -50,14 +50,11 @@ def app() -> Flask:
         ("test", {"slug": "a", "test_id": str(ONE)}),
     ],
 )
-@pytest.mark.parametrize("mounted_at", ["", "/rhesis"])
-def test_an_address_is_what_flask_would_have_built(
-    app: Flask, endpoint: str, values: dict[str, Any], mounted_at: str
-) -> None:
+def test_an_address_is_what_flask_would_have_built(app: Flask, endpoint: str, values: dict[str, Any]) -> None:
     build = address_builder(app)
-    with app.test_request_context("/", environ_overrides={"SCRIPT_NAME": mounted_at}):
-        expected = app.url_for(endpoint, **values)
-        assert [build(endpoint, **values), build(endpoint, **values)] == [expected, expected]
+    for mounted_at in ("", "/rhesis", ""):
+        with app.test_request_context("/", environ_overrides={"SCRIPT_NAME": mounted_at}):
+            assert build(endpoint, **values) == app.url_for(endpoint, **values)
 
 
 def test_ids_fill_a_form_that_is_built_once(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
