@@ -34,6 +34,10 @@ def _aware(moment: datetime) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def _utc_second(moment: datetime, between: str) -> str:
+    return _aware(moment).astimezone(UTC).replace(tzinfo=None).isoformat(between, "seconds")
+
+
 def _span(seconds: float) -> str:
     """A distance in its largest unit: `12 s`, `2 min`, `3 h`, `4 d`, `5 w`."""
     for size, unit in ((WEEK, "w"), (DAY, "d"), (HOUR, "h"), (MINUTE, "min")):
@@ -79,14 +83,14 @@ def absolute_time(moment: datetime | None) -> str:
     """`2026-06-18 09:12:04 UTC`, for titles."""
     if moment is None:
         return NONE
-    return f"{_aware(moment).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return f"{_utc_second(moment, ' ')} UTC"
 
 
 def machine_time(moment: datetime | None) -> str:
     """`2026-06-18T09:12:04Z`, for the `datetime` attribute."""
     if moment is None:
         return ""
-    return f"{_aware(moment).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return f"{_utc_second(moment, 'T')}Z"
 
 
 def duration_ms(milliseconds: float | None) -> str:

@@ -1,16 +1,20 @@
-"""The Jinja environment: strict, escaped everywhere, with the filters, charts and versioned asset addresses."""
+"""The Jinja environment: strict, escaped everywhere, with the filters, charts, addresses and versioned assets."""
 
 import hashlib
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from flask import Flask, has_request_context, request
-from flask.templating import Environment
 from jinja2 import StrictUndefined
 
 from rhesis_app.web import charts, filters
+from rhesis_app.web.addresses import address_builder
+from rhesis_app.web.jinja import PageEnvironment
 from rhesis_app.web.json_tree import json_tree
+
+_DRAWN = 256
 
 
 def fingerprints(folder: Path) -> dict[str, str]:
@@ -36,26 +40,24 @@ def asset_address(prefix: str, versions: Mapping[str, str]) -> Callable[[str], s
     def asset(path: str) -> str:
         if path not in addresses:
             raise LookupError(f"There is no static file {path!r}.")
-        mounted_at = request.script_root if has_request_context() else ""
-        return mounted_at + addresses[path]
+        return _mounted_at() + addresses[path]
 
     return asset
 
 
-class PlainGlobals(Environment):
-    """Flask's environment whose templates share its globals as they are.
+def memoized(macro: Callable[..., str]) -> Callable[..., str]:
+    """Make a macro that remembers what it drew: for those that depend on their arguments alone, which are hashable."""
 
-    Jinja lays a ChainMap over them for every template, and each import on a page compares the names in it one by one.
-    """
+    @lru_cache(maxsize=_DRAWN, typed=True)
+    def draw(_mounted_at: str, *args: Any, **kwargs: Any) -> str:
+        return macro(*args, **kwargs)
 
-    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
-        """The globals of a template; a chain only where it brings some of its own."""
-        return super().make_globals(d) if d else self.globals
+    return lambda *args, **kwargs: draw(_mounted_at(), *args, **kwargs)
 
 
 def configure_templates(app: Flask) -> None:
     """Set up `app.jinja_env`. The app's static folder is read here once."""
-    app.jinja_environment = PlainGlobals
+    app.jinja_environment = PageEnvironment
     environment = app.jinja_env
     environment.undefined = StrictUndefined
     environment.autoescape = True
@@ -64,5 +66,13 @@ def configure_templates(app: Flask) -> None:
     environment.filters.update(filters.FILTERS)
     versions = fingerprints(Path(app.static_folder)) if app.static_folder else {}
     environment.globals.update(
-        charts.GLOBALS, json_tree=json_tree, asset=asset_address(app.static_url_path or "", versions)
+        charts.GLOBALS,
+        json_tree=json_tree,
+        asset=asset_address(app.static_url_path or "", versions),
+        memoized=memoized,
+        url_for=address_builder(app),
     )
+
+
+def _mounted_at() -> str:
+    return request.script_root if has_request_context() else ""
