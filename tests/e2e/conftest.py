@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,17 @@ def stop_instance(instance: Instance) -> int:
     return instance.process.wait(60)
 
 
+@contextmanager
+def running(data: Path, *, env: Mapping[str, str] | None = None) -> Iterator[Instance]:
+    """An instance that is ready; whatever goes wrong, it is stopped in the end."""
+    started = start_instance(data, env=env)
+    try:
+        started.printed(r"ready (\S+)", 90)
+        yield started
+    finally:
+        stop_instance(started)
+
+
 def free_port() -> int:
     """A port nobody listens on right now."""
     with socket.socket() as probe:
@@ -93,20 +105,16 @@ def free_port() -> int:
 @pytest.fixture(scope="session")
 def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     """A fresh instance without anybody in it."""
-    started = start_instance(tmp_path_factory.mktemp("up") / "data")
-    started.printed(r"ready (\S+)", 90)
-    yield started
-    stop_instance(started)
+    with running(tmp_path_factory.mktemp("up") / "data") as started:
+        yield started
 
 
 @pytest.fixture(scope="session")
 def owned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     """An instance with an owner, Ada, made from the command line."""
-    started = start_instance(tmp_path_factory.mktemp("owned") / "data")
-    started.printed(r"ready (\S+)", 90)
-    make_owner(started)
-    yield started
-    stop_instance(started)
+    with running(tmp_path_factory.mktemp("owned") / "data") as started:
+        make_owner(started)
+        yield started
 
 
 def make_owner(instance: Instance) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.conftest import EMAIL, PASSWORD, Instance, Watched, make_owner, sign_in, start_instance, stop_instance
+from tests.e2e.conftest import EMAIL, PASSWORD, Instance, Watched, make_owner, running, sign_in
 from tests.e2e.http_api import HttpApi, make_run
 from tests.scripted_endpoint import ScriptedEndpoint, json_reply
 from tests.smtp import PostBox, post_box
@@ -26,11 +26,9 @@ def box() -> Iterator[PostBox]:
 def mailed(tmp_path_factory: pytest.TempPathFactory, box: PostBox) -> Iterator[Instance]:
     """An instance with a mail server, owned by Ada."""
     env = {"RHESIS_SMTP_URL": box.url, "RHESIS_MAIL_FROM": "Rhesis App <rhesis@example.org>"}
-    started = start_instance(tmp_path_factory.mktemp("mailed") / "data", env=env)
-    started.printed(r"ready (\S+)", 90)
-    make_owner(started)
-    yield started
-    stop_instance(started)
+    with running(tmp_path_factory.mktemp("mailed") / "data", env=env) as started:
+        make_owner(started)
+        yield started
 
 
 @pytest.mark.timeout(180)

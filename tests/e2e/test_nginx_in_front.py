@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from rhesis_app.infra.embedded.servers import find_running
-from tests.e2e.conftest import EMAIL, PASSWORD, Instance, make_owner, start_instance, stop_instance
+from tests.e2e.conftest import EMAIL, PASSWORD, Instance, make_owner, running
 from tests.nginx import Front, free_port, nginx_command, require_nginx
 
 TOO_MUCH = {"Content-Length": str(13 * 1024 * 1024)}
@@ -23,14 +23,10 @@ TOO_MUCH = {"Content-Length": str(13 * 1024 * 1024)}
 def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     """An instance that believes one proxy, with an owner."""
     require_nginx()
-    started = start_instance(
-        tmp_path_factory.mktemp("behind") / "data",
-        env={"RHESIS_TRUSTED_PROXIES": "1", "RHESIS_METRICS_TOKEN": "figures"},
-    )
-    started.printed(r"ready (\S+)", 90)
-    make_owner(started)
-    yield started
-    stop_instance(started)
+    env = {"RHESIS_TRUSTED_PROXIES": "1", "RHESIS_METRICS_TOKEN": "figures"}
+    with running(tmp_path_factory.mktemp("behind") / "data", env=env) as started:
+        make_owner(started)
+        yield started
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.e2e.conftest import EMAIL, PASSWORD, Instance, make_owner, start_instance, stop_instance
+from tests.e2e.conftest import EMAIL, PASSWORD, Instance, make_owner, running
 from tests.e2e.http_api import HttpApi, make_run
 from tests.nginx import Front
 from tests.scripted_endpoint import Call, Reply, ScriptedEndpoint, json_reply
@@ -59,11 +59,9 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def plugged(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> Iterator[Instance]:
     """An instance that finds both, with an owner."""
-    started = start_instance(tmp_path_factory.mktemp("plugged") / "data", env=environment)
-    started.printed(r"ready (\S+)", 90)
-    make_owner(started)
-    yield started
-    stop_instance(started)
+    with running(tmp_path_factory.mktemp("plugged") / "data", env=environment) as started:
+        make_owner(started)
+        yield started
 
 
 @pytest.fixture

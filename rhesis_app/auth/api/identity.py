@@ -1,6 +1,8 @@
 """Signing in, and API tokens."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 from uuid import UUID
 
@@ -79,15 +81,26 @@ def refresh(arguments: dict[str, str]) -> TokenPair:
     return _pair(sign_in.refresh_session(runtime(), arguments["refresh_token"]))
 
 
+def _while_open(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Closed registration says so before it looks at what was sent."""
+
+    @wraps(view)
+    def checked(*given: Any, **named: Any) -> Any:
+        if not runtime().settings.open_registration:
+            raise Forbidden(
+                "Registration is closed on this instance. Ask an administrator to invite you, or its operator to set RHESIS_OPEN_REGISTRATION=1."
+            )
+        return view(*given, **named)
+
+    return checked
+
+
 @blueprint.route("/auth/register", methods=["POST"])
+@_while_open
 @blueprint.arguments(RegisterArguments)
 @blueprint.answers(201, TokenPair)
 def register(arguments: dict[str, str]) -> TokenPair:
     """Make an account with an organization of its own, where the operator has opened registration."""
-    if not runtime().settings.open_registration:
-        raise Forbidden(
-            "Registration is closed on this instance. Ask an administrator to invite you, or its operator to set RHESIS_OPEN_REGISTRATION=1."
-        )
     first_start.found(runtime(), new_account(arguments), ip=request.remote_addr)
     return _pair(sign_in.sign_in(runtime(), arguments["email"], arguments["password"], _client()))
 
