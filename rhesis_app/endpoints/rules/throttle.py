@@ -15,7 +15,9 @@ OPEN_S: Final = 30.0
 MOST_OPEN_S: Final = 300.0
 HARD: Final = frozenset({"connect", "tls", "dns", "reset", "http_5xx", "timeout"})
 """Failures that say the endpoint is not there."""
-UNASKED: Final = frozenset({"blocked_address", "template", "secret", "worker_lost", "deadline", "cost_cap"})
+UNASKED: Final = frozenset(
+    {"blocked_address", "template", "secret", "worker_lost", "deadline", "cost_cap", "endpoint_gone"}
+)
 """Failures on our side, which say nothing of the endpoint."""
 _BUSY_STATUS: Final = 503
 

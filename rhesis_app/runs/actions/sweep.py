@@ -1,4 +1,4 @@
-"""The sweeper: leases that ran out, runs nobody drives, that are done or have spent what they may, jobs, schedules that are due.
+"""The sweeper: leases that ran out, runs that nobody drives or that end (done, spent, late, endpoint gone), jobs, schedules that are due.
 
 It never talks to an endpoint.
 """
@@ -27,6 +27,7 @@ class Swept:
     lost: int
     late: int
     spent: int
+    unanswered: int
     ended: int
     rung: int
     fired: int
@@ -38,6 +39,7 @@ def sweep(host: Host) -> Swept:
     leases = host.ask("SELECT * FROM sweep_leases(:most)", most=_MOST)[0]
     late = host.ask("SELECT sweep_deadlines(:most) AS ended", most=_MOST)[0]["ended"]
     spent = host.ask("SELECT end_spent(NULL, :most) AS ended", most=_MOST)[0]["ended"]
+    unanswered = host.ask("SELECT end_unanswered(:most) AS ended", most=_MOST)[0]["ended"]
     ended = sum(_finalise(host, row) for row in host.ask("SELECT * FROM finished_runs(:most)", most=_MOST))
     rung = sum(_ring(host, row) for row in host.ask("SELECT * FROM due_runs(:most)", most=_MOST))
     host.ask("SELECT sweep_expired()")
@@ -48,6 +50,7 @@ def sweep(host: Host) -> Swept:
         lost=leases["lost"],
         late=late,
         spent=spent,
+        unanswered=unanswered,
         ended=ended,
         rung=rung,
         fired=fired,

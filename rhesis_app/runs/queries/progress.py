@@ -146,7 +146,10 @@ def _endpoint_says(progress: Progress) -> str:
     if progress.paused_s is not None and progress.paused_s > 0:
         return f"The endpoint asks for a pause: going on in {ceil(progress.paused_s)} s."
     if progress.open_s is not None and progress.open_s > 0:
-        return f"The endpoint failed too often in a row: one call tries it again in {ceil(progress.open_s)} s."
+        return (
+            f"The endpoint failed too often in a row: one call tries it again in {ceil(progress.open_s)} s."
+            " If it stays away for minutes, the run ends with errors."
+        )
     if progress.open_s is not None:
         return "The endpoint failed too often in a row: one call tries whether it is back."
     if progress.in_flight and progress.limit is not None and progress.limit < progress.most:

@@ -72,7 +72,7 @@ GOING = run(Totals(planned=20, passed=5, pending=15))
         (Progress(), ""),
         (
             Progress(due=9, open_s=12.1),
-            "The endpoint failed too often in a row: one call tries it again in 13 s.",
+            "The endpoint failed too often in a row: one call tries it again in 13 s. If it stays away for minutes, the run ends with errors.",
         ),
         (
             Progress(in_flight=1, open_s=0.0),
