@@ -163,5 +163,6 @@ def _of_token(host: Host, secret: str) -> Identity:
         permissions=permissions_of(row) & scopes,
         project_permissions={project: held & scopes for project, held in in_projects.items()},
         only_project=row["project_id"],
+        token_id=row["token_id"],
     )
     return Identity(actor=actor)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 
 from rhesis_app.auth.models import ApiToken, Session
 from rhesis_app.auth.rules import device_of
@@ -94,11 +94,19 @@ def view_token(row: ApiToken) -> TokenView:
     )
 
 
+def my_tokens(scope: Scope) -> Select[ApiToken]:
+    """The actor's API tokens, whichever projects the actor may read; for a token of one project those of that project."""
+    query = select(ApiToken).where(
+        ApiToken.organization_id == scope.organization_id, ApiToken.user_id == scope.actor.user_id
+    )
+    only = scope.actor.only_project
+    return query if only is None else query.where(ApiToken.project_id == only)
+
+
 def list_tokens(scope: Scope, request: PageRequest) -> Page[TokenView]:
     """The actor's API tokens, newest first."""
     scope.require(Permission.TOKEN_MANAGE)
-    query = scope.select(ApiToken).where(ApiToken.user_id == scope.actor.user_id)
-    rows = scope.session.scalars(keyset(query, [By(ApiToken.id, descending=True)], request)).all()
+    rows = scope.session.scalars(keyset(my_tokens(scope), [By(ApiToken.id, descending=True)], request)).all()
     return page_of(rows, request, key=lambda row: (row.id,), view=view_token)
 
 

@@ -12,7 +12,10 @@ ActorKind = Literal["user", "token", "system"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """One principal. A project role only adds to the organization's; `only_project` narrows a token to one project."""
+    """One principal. A project role only adds to the organization's; `only_project` narrows a token to one project.
+
+    `token_id` names the API token that acts, None for anybody else.
+    """
 
     kind: ActorKind
     user_id: UUID | None
@@ -20,6 +23,7 @@ class Actor:
     permissions: frozenset[Permission]
     project_permissions: Mapping[UUID, frozenset[Permission]] = field(default_factory=dict)
     only_project: UUID | None = None
+    token_id: UUID | None = None
 
     @classmethod
     def system(cls, organization_id: UUID, permissions: frozenset[Permission] = frozenset(Permission)) -> "Actor":

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Interval, func, literal, select
+from sqlalchemy import ColumnElement, Interval, func, literal, select
 
 from rhesis_app.auth.models import ApiToken
-from rhesis_app.auth.queries import TokenView, view_token
+from rhesis_app.auth.queries import TokenView, my_tokens, view_token
 from rhesis_app.auth.rules import TOKEN_DAYS, new_api_token
 from rhesis_app.kernel.errors import Invalid, NotFound
 from rhesis_app.kernel.keys import digest
@@ -27,15 +27,18 @@ class NewToken:
 
 
 def create_token(scope: Scope, new: NewToken) -> tuple[TokenView, str]:
-    """Make an API token of the actor; the second value is the secret, shown this once. Raises Invalid."""
+    """Make an API token of the actor; the second value is the secret, shown this once. Raises Invalid, NotFound.
+
+    One that a token makes is of the same project, may no more, and ends with it at the latest.
+    """
     scope.require(Permission.TOKEN_MANAGE)
     _check_token(scope, new)
     secret = new_api_token()
     granted = known_permissions(list(new.scopes)) or scope.actor.permissions
     with scope.atomic() as session:
         row = ApiToken(
-            user_id=scope.actor.user_id, project_id=new.project_id, name=new.name.strip(), prefix=secret[:8], sha256=digest(secret),
-            scopes=sorted(granted), expires_at=func.now() + literal(timedelta(days=new.days), Interval),
+            user_id=scope.actor.user_id, project_id=new.project_id or scope.actor.only_project, name=new.name.strip(),
+            prefix=secret[:8], sha256=digest(secret), scopes=sorted(granted), expires_at=_end(scope, new.days),
         )  # fmt: skip
         session.add(row)
         session.flush()
@@ -49,19 +52,19 @@ def revoke_token(scope: Scope, token_id: UUID) -> TokenView:
     """End an API token of the actor; doing it twice changes nothing."""
     scope.require(Permission.TOKEN_MANAGE)
     with scope.atomic() as session:
-        row = session.scalars(
-            select(ApiToken).where(
-                ApiToken.id == token_id,
-                ApiToken.organization_id == scope.organization_id,
-                ApiToken.user_id == scope.actor.user_id,
-            )
-        ).one_or_none()
+        row = session.scalars(my_tokens(scope).where(ApiToken.id == token_id)).one_or_none()
         if row is None:
             raise NotFound("There is no such token of yours.")
         if row.revoked_at is None:
             row.revoked_at = session.scalar(select(func.now()))
             scope.record("token.revoke", "token", row.id, name=row.name)
         return view_token(row)
+
+
+def _end(scope: Scope, days: int) -> ColumnElement[datetime]:
+    """`days` from now, or the end of the token that asks; a person has none, and LEAST passes over NULL."""
+    makers = my_tokens(scope).where(ApiToken.id == scope.actor.token_id).with_only_columns(ApiToken.expires_at)
+    return func.least(func.now() + literal(timedelta(days=days), Interval), makers.scalar_subquery())
 
 
 def _check_token(scope: Scope, new: NewToken) -> None:

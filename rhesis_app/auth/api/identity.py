@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import wraps
 from typing import Any
 from uuid import UUID
@@ -63,6 +64,8 @@ class NewTokenView:
     name: str
     prefix: str
     scopes: tuple[str, ...]
+    project_id: UUID | None
+    expires_at: datetime
 
 
 @blueprint.route("/auth/login", methods=["POST"])
@@ -157,7 +160,15 @@ class Tokens(MethodView):
     def post(self, arguments: dict[str, Any]) -> NewTokenView:
         """Make an API token; its secret is in this answer only."""
         view, secret = tokens.create_token(current_scope(), new_token(arguments))
-        return NewTokenView(token=secret, id=view.id, name=view.name, prefix=view.prefix, scopes=view.scopes)
+        return NewTokenView(
+            token=secret,
+            id=view.id,
+            name=view.name,
+            prefix=view.prefix,
+            scopes=view.scopes,
+            project_id=view.project_id,
+            expires_at=view.expires_at,
+        )
 
 
 @blueprint.route("/tokens/<uuid:token_id>")

@@ -1,0 +1,57 @@
+"""API tokens: what one may do, and what one that was made by another may not."""
+
+from datetime import datetime
+from typing import Any
+
+from flask import Flask
+
+from rhesis_app.projects.actions import create_project
+from rhesis_app.projects.queries import ProjectView
+from tests.people import ApiClient, Person, signed_in
+
+
+def token_of(app: Flask, maker: ApiClient, **wanted: Any) -> tuple[ApiClient, dict[str, Any]]:
+    """A client with a token that `maker` made, and what is said of it."""
+    answer = maker.post("/tokens", {"name": "Pipeline", **wanted})
+    assert answer.status_code == 201, answer.text
+    return ApiClient(app, answer.json["token"]), answer.json
+
+
+def test_a_token_made_by_a_token_of_one_project_is_of_that_project(
+    app: Flask, alice: Person, project: ProjectView
+) -> None:
+    with alice.scope() as scope:
+        other = create_project(scope, "Another")
+    maker, _ = token_of(app, signed_in(app, alice.email), project_id=str(project.id))
+    child, told = token_of(app, maker)
+    assert told["project_id"] == str(project.id)
+    assert child.get(f"/projects/{other.id}").status_code == 404
+    assert child.get(f"/projects/{project.id}").status_code == 200
+    assert maker.post("/tokens", {"name": "Elsewhere", "project_id": str(other.id)}).status_code == 404
+
+
+def test_a_token_made_by_a_token_ends_with_it_at_the_latest(app: Flask, alice: Person) -> None:
+    maker, made = token_of(app, signed_in(app, alice.email), days=30, scopes=["token:manage"])
+    _, longer = token_of(app, maker, days=365)
+    _, shorter = token_of(app, maker, days=7)
+    assert longer["expires_at"] == made["expires_at"]
+    assert datetime.fromisoformat(shorter["expires_at"]) < datetime.fromisoformat(made["expires_at"])
+
+
+def test_a_token_made_by_a_token_may_no_more_than_it(app: Flask, alice: Person) -> None:
+    scopes = ["project:read", "token:manage"]
+    maker, _ = token_of(app, signed_in(app, alice.email), scopes=scopes)
+    _, told = token_of(app, maker)
+    assert told["scopes"] == scopes
+    assert maker.post("/tokens", {"name": "More", "scopes": ["project:write"]}).status_code == 422
+
+
+def test_a_token_of_one_project_neither_sees_nor_ends_the_others(
+    app: Flask, alice: Person, project: ProjectView
+) -> None:
+    person = signed_in(app, alice.email)
+    _, wide = token_of(app, person)
+    narrow, own = token_of(app, person, project_id=str(project.id))
+    assert [token["id"] for token in narrow.get("/tokens").json] == [own["id"]]
+    assert narrow.delete(f"/tokens/{wide['id']}").status_code == 404
+    assert narrow.delete(f"/tokens/{own['id']}").status_code == 200
