@@ -5,16 +5,15 @@ from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID
 
-from rhesis_app.kernel.permissions import Permission
+from rhesis_app.kernel.permissions import ORGANIZATION_WIDE, Permission
 
 ActorKind = Literal["user", "token", "system"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """One principal. A project role only adds to the organization's; `only_project` narrows a token to one project.
-
-    `token_id` names the API token that acts, None for anybody else.
+    """One principal. A project role only adds to the organization's; `only_project` narrows a token to one project, and
+    takes what reaches past it from `permissions`. `token_id` names the API token that acts, None for anybody else.
     """
 
     kind: ActorKind
@@ -24,6 +23,10 @@ class Actor:
     project_permissions: Mapping[UUID, frozenset[Permission]] = field(default_factory=dict)
     only_project: UUID | None = None
     token_id: UUID | None = None
+
+    def __post_init__(self) -> None:
+        if self.only_project is not None:
+            object.__setattr__(self, "permissions", self.permissions - ORGANIZATION_WIDE)
 
     @classmethod
     def system(cls, organization_id: UUID, permissions: frozenset[Permission] = frozenset(Permission)) -> "Actor":

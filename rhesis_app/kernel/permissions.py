@@ -64,6 +64,17 @@ _ADMINS_ALONE = frozenset(
     }
 )
 
+ORGANIZATION_WIDE = frozenset(
+    {
+        Permission.AUDIT_READ,
+        Permission.MEMBER_MANAGE,
+        Permission.ORGANIZATION_DELETE,
+        Permission.ORGANIZATION_UPDATE,
+        Permission.ROLE_MANAGE,
+    }
+)
+"""What reaches past any single project: an actor of one project has none of it."""
+
 BUILT_IN_ROLES: dict[str, frozenset[Permission]] = {
     "Owner": _EVERYTHING,
     "Admin": _EVERYTHING - {Permission.ORGANIZATION_DELETE},

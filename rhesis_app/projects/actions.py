@@ -5,7 +5,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
-from rhesis_app.kernel.errors import Conflict, Invalid
+from rhesis_app.kernel.errors import Conflict, Forbidden, Invalid
 from rhesis_app.kernel.etags import require_match
 from rhesis_app.kernel.ids import new_id
 from rhesis_app.kernel.permissions import Permission
@@ -19,8 +19,10 @@ TAKEN = "There is a project of this name already. Choose another."
 
 
 def create_project(scope: Scope, name: str, *, description: str = "", is_demo: bool = False) -> ProjectView:
-    """Make a project. Raises Invalid for a bad name, Conflict for a taken one."""
+    """Make a project. Raises Invalid for a bad name, Conflict for a taken one, Forbidden for a token of one project."""
     scope.require(Permission.PROJECT_WRITE)
+    if scope.actor.only_project is not None:
+        raise Forbidden("A token of one project makes no others. Use one without a project.")
     trimmed = check_name(name)
     _check_description(description)
     row = Project(id=new_id(), name=trimmed, description=description, is_demo=is_demo)

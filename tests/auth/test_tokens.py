@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+import pytest
 from flask import Flask
 
 from rhesis_app.projects.actions import create_project
@@ -55,3 +56,35 @@ def test_a_token_of_one_project_neither_sees_nor_ends_the_others(
     assert [token["id"] for token in narrow.get("/tokens").json] == [own["id"]]
     assert narrow.delete(f"/tokens/{wide['id']}").status_code == 404
     assert narrow.delete(f"/tokens/{own['id']}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/projects", {"name": "Another"}),
+        ("POST", "/invitations", {"email": "dana@example.org", "role": "Viewer"}),
+        ("GET", "/invitations", None),
+        ("PATCH", "/members/{bob}", {"role": "Member"}),
+        ("DELETE", "/members/{bob}", None),
+        ("PATCH", "/organizations/{organization}", {"name": "Stolen"}),
+    ],
+)
+def test_a_token_of_one_project_changes_nothing_of_the_organization(
+    app: Flask, alice: Person, bob: Person, project: ProjectView, method: str, path: str, body: Any
+) -> None:
+    narrow, _ = token_of(app, signed_in(app, alice.email), project_id=str(project.id))
+    address = path.format(bob=bob.actor.user_id, organization=alice.actor.organization_id)
+    answer = narrow.call(method, address, **({} if body is None else {"json": body}))
+    assert answer.status_code == 403, answer.text
+    assert narrow.patch(f"/projects/{project.id}", {"description": "Its own it may"}).status_code == 200
+
+
+def test_what_a_token_of_one_project_may_names_nothing_of_the_organization(
+    app: Flask, alice: Person, project: ProjectView
+) -> None:
+    person = signed_in(app, alice.email)
+    asked = ["member:manage", "project:read"]
+    narrow, told = token_of(app, person, project_id=str(project.id), scopes=asked)
+    assert told["scopes"] == narrow.get("/me").json["permissions"] == ["project:read"]
+    _, wide = token_of(app, person, scopes=asked)
+    assert wide["scopes"] == asked

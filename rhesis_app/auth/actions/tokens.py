@@ -12,13 +12,13 @@ from rhesis_app.auth.queries import TokenView, my_tokens, view_token
 from rhesis_app.auth.rules import TOKEN_DAYS, new_api_token
 from rhesis_app.kernel.errors import Invalid, NotFound
 from rhesis_app.kernel.keys import digest
-from rhesis_app.kernel.permissions import Permission, known_permissions
+from rhesis_app.kernel.permissions import ORGANIZATION_WIDE, Permission, known_permissions
 from rhesis_app.kernel.scope import Scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewToken:
-    """An API token to make; empty `scopes` means everything its owner may do."""
+    """An API token to make; empty `scopes` means everything its owner may do, in `project_id` if that is given."""
 
     name: str
     days: int = 90
@@ -35,9 +35,12 @@ def create_token(scope: Scope, new: NewToken) -> tuple[TokenView, str]:
     _check_token(scope, new)
     secret = new_api_token()
     granted = known_permissions(list(new.scopes)) or scope.actor.permissions
+    project_id = new.project_id or scope.actor.only_project
+    if project_id is not None:
+        granted -= ORGANIZATION_WIDE
     with scope.atomic() as session:
         row = ApiToken(
-            user_id=scope.actor.user_id, project_id=new.project_id or scope.actor.only_project, name=new.name.strip(),
+            user_id=scope.actor.user_id, project_id=project_id, name=new.name.strip(),
             prefix=secret[:8], sha256=digest(secret), scopes=sorted(granted), expires_at=_end(scope, new.days),
         )  # fmt: skip
         session.add(row)
