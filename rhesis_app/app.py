@@ -9,7 +9,7 @@ from flask_cors import CORS
 import rhesis_app
 from rhesis_app.auth.api import identity as auth_api
 from rhesis_app.auth.api import me as me_api
-from rhesis_app.auth.guard import register_guard
+from rhesis_app.auth.guard import register_guard, register_identity
 from rhesis_app.auth.pages import accept as invitations_pages
 from rhesis_app.auth.pages import profile as profile_pages
 from rhesis_app.auth.pages import reset as reset_pages
@@ -97,7 +97,7 @@ from rhesis_app.web.openapi import DocumentedApi, register_documents
 from rhesis_app.web.proxies import trust_proxies
 from rhesis_app.web.scope import close_scopes
 from rhesis_app.web.templating import configure_templates
-from rhesis_app.web.tokens import cookie_name, register_tokens
+from rhesis_app.web.tokens import register_tokens
 
 # In the order of the product: auth, tenancy, projects, endpoints, tests, runs.
 PAGES: tuple[ModuleType, ...] = (
@@ -218,12 +218,13 @@ def _listeners(registry: Registry) -> dict[str, tuple[Listener, ...]]:
 
 
 def _register_edges(app: Flask, settings: Settings) -> None:
-    """Hooks run in this order: id and nonce, rate limit, guard."""
+    """Hooks run in this order: id and nonce, who it is, rate limit, guard."""
     trust_proxies(app, settings)
     configure_templates(app)
     register_tokens(app, settings)
     register_headers(app, settings)
-    register_limits(app, settings, cookie_name(settings))
+    register_identity(app)
+    register_limits(app, settings)
     register_guard(app, settings)
     if settings.cors_origins:
         CORS(app, resources={"/api/*": {"origins": list(settings.cors_origins)}}, supports_credentials=False)

@@ -11,7 +11,7 @@ from rhesis_app.auth.queries import permissions_of
 from rhesis_app.auth.rules import is_api_token
 from rhesis_app.infra.config import Settings
 from rhesis_app.kernel.actor import Actor
-from rhesis_app.kernel.errors import Forbidden, Unauthenticated
+from rhesis_app.kernel.errors import AppError, Forbidden, Unauthenticated
 from rhesis_app.kernel.host import Host
 from rhesis_app.kernel.keys import digest
 from rhesis_app.kernel.permissions import known_permissions
@@ -55,24 +55,49 @@ _AGAIN = "Your session has ended. Sign in again."
 _CREDENTIAL = "The credential is missing, wrong, revoked or too old. Send “Authorization: Bearer …” with an access token or an API token."
 
 
+def register_identity(app: Flask) -> None:
+    """Look before every request whose it is, so that the rate limit counts by who is there and not by what was sent.
+
+    A credential that is none is refused by the guard, after its sender was counted.
+    """
+
+    @app.before_request
+    def _identify() -> None:
+        if _is_open():
+            return
+        g.by_cookie = not _is_api()
+        try:
+            g.identity = _by_cookie(runtime()) if g.by_cookie else _by_header(runtime())
+        except AppError as error:
+            g.refusal = error
+
+
 def register_guard(app: Flask, settings: Settings) -> None:
-    """Run the guard before every request."""
+    """Run the guard before every request, with the identity that was found."""
 
     @app.before_request
     def _guard() -> None:
         if request.endpoint is None:
             return  # no such address: 404 or 405 follows by itself
-        is_api = request.path.startswith("/api/")
-        if not is_api and request.method not in _SAFE:
+        if not _is_api() and request.method not in _SAFE:
             _refuse_other_sites(settings)
-        if request.endpoint in PUBLIC or request.method == "OPTIONS":
+        if _is_open():
             return
         access = access_of(app, request.endpoint, request.method)
         if access is None:
             raise Forbidden("This address is closed.")
-        g.by_cookie = not is_api
-        g.identity = _by_header(runtime()) if is_api else _by_cookie(runtime())
+        if "identity" not in g:
+            raise g.refusal
         _enter(g.identity.actor, access)
+
+
+def _is_api() -> bool:
+    return request.path.startswith("/api/")
+
+
+def _is_open() -> bool:
+    """Whether nobody is asked who they are: a public route, a method that does nothing, an address that leads nowhere."""
+    return request.endpoint is None or request.endpoint in PUBLIC or request.method == "OPTIONS"
 
 
 def _enter(actor: Actor, access: Access) -> None:

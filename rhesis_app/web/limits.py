@@ -1,34 +1,35 @@
-"""Rate limits per credential or address, in Redis; while Redis is away each process counts for itself, to a quarter."""
+"""Rate limits per proven credential or address, in Redis; while Redis is away each process counts for itself, to a quarter."""
 
-import hashlib
 import ipaddress
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from flask_limiter import HeaderNames, Limiter, RequestLimit
 
 from rhesis_app.infra.config import Settings
 from rhesis_app.kernel.errors import TooMany
 from rhesis_app.web.limit_storage import storage_uri
+from rhesis_app.web.scope import Identity
 
 _PATIENCE: dict[str, Any] = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5}
 _EXEMPT = frozenset({"static", "health.live", "health.ready", "health.health", "health.metrics"})
 
 
-def register_limits(app: Flask, settings: Settings, cookie_name: str) -> Limiter:
-    """Limit every route but static files and health; headers say how much is left."""
+def register_limits(app: Flask, settings: Settings) -> Limiter:
+    """Limit every route but static files and health; headers say how much is left.
 
-    def credential() -> str:
-        return request.headers.get("Authorization", "") or request.cookies.get(cookie_name, "")
+    Whoever proved who they are is counted by their token or session, everybody else by address, whatever they sent:
+    a credential that is made up anew for each request must not begin anew.
+    """
 
     def who() -> str:
-        held = credential()
-        return (
-            f"c:{hashlib.sha256(held.encode()).hexdigest()[:24]}" if held else f"a:{address_group(request.remote_addr)}"
-        )
+        identity: Identity | None = g.get("identity")
+        if identity is None:
+            return f"a:{address_group(request.remote_addr)}"
+        return f"c:{identity.session_id or identity.actor.token_id}"
 
     def allowed() -> str:
-        most = settings.rate_limit_token if credential() else settings.rate_limit_anonymous
+        most = settings.rate_limit_token if "identity" in g else settings.rate_limit_anonymous
         away = limiter._storage_dead  # noqa: SLF001 the extension has no public word for it
         return f"{max(1, most // 4 if away else most)} per minute"
 

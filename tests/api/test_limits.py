@@ -14,8 +14,11 @@ from limits.storage import storage_from_string
 from werkzeug.test import TestResponse
 
 from rhesis_app.app import create_app
+from rhesis_app.auth.rules import new_api_token
 from rhesis_app.infra.config import Settings
 from rhesis_app.web.limit_storage import CountedStorage, storage_uri
+from rhesis_app.web.tokens import cookie_name
+from tests.people import PASSWORD, Person
 
 LIMIT = 40
 Trips = Callable[[], AbstractContextManager[list[str]]]
@@ -51,7 +54,7 @@ def storage(settings: Settings, host: object) -> CountedStorage:
 
 
 @pytest.fixture
-def limited(settings: Settings, host: object) -> Iterator[Flask]:
+def limited(settings: Settings, alice: Person) -> Iterator[Flask]:
     """The application with limits that a test can follow."""
     app = create_app(replace(settings, rate_limit_token=LIMIT, rate_limit_anonymous=LIMIT))
     yield app
@@ -59,8 +62,19 @@ def limited(settings: Settings, host: object) -> Iterator[Flask]:
     app.extensions["rhesis"].door.close()
 
 
+@pytest.fixture
+def token(alice: Person) -> str:
+    """An API token of Alice's, which has not been used."""
+    return new_token(alice)
+
+
+def new_token(person: Person) -> str:
+    """One more API token of this person's."""
+    return str(person.api.post("/tokens", {"name": "Limited"}).json["token"])
+
+
 def ask(app: Flask, credential: str, path: str = "/api/v1/projects") -> TestResponse:
-    """A call that is counted before anybody looks whether the credential is worth anything."""
+    """A call with this bearer token."""
     return app.test_client().get(path, headers={"Authorization": f"Bearer {credential}"})
 
 
@@ -69,11 +83,11 @@ def left(answer: TestResponse) -> int:
     return int(answer.headers["X-RateLimit-Remaining"])
 
 
-def test_a_request_goes_to_redis_once_and_its_headers_count_down(limited: Flask, trips: Trips) -> None:
-    ask(limited, "somebody")
+def test_a_request_goes_to_redis_once_and_its_headers_count_down(limited: Flask, token: str, trips: Trips) -> None:
+    ask(limited, token)
     began = time.time()
     with trips() as seen:
-        answers = [ask(limited, "somebody") for _ in range(3)]
+        answers = [ask(limited, token) for _ in range(3)]
     assert seen == ["EVALSHA"] * 3
     assert [left(answer) for answer in answers] == [LIMIT - 2, LIMIT - 3, LIMIT - 4]
     assert {answer.headers["X-RateLimit-Limit"] for answer in answers} == {str(LIMIT)}
@@ -81,11 +95,50 @@ def test_a_request_goes_to_redis_once_and_its_headers_count_down(limited: Flask,
     assert all(began < reset <= began + 62 for reset in resets)
 
 
-def test_credentials_and_routes_are_counted_apart(limited: Flask) -> None:
-    assert [left(ask(limited, "somebody")) for _ in range(3)] == [LIMIT - 1, LIMIT - 2, LIMIT - 3]
-    assert left(ask(limited, "somebody else")) == LIMIT - 1
-    assert left(ask(limited, "somebody", "/api/v1/me")) == LIMIT - 1
-    assert left(ask(limited, "somebody")) == LIMIT - 4
+def test_credentials_and_routes_are_counted_apart(limited: Flask, alice: Person, token: str) -> None:
+    assert [left(ask(limited, token)) for _ in range(3)] == [LIMIT - 1, LIMIT - 2, LIMIT - 3]
+    assert left(ask(limited, new_token(alice))) == LIMIT - 1
+    assert left(ask(limited, token, "/api/v1/me")) == LIMIT - 1
+    assert left(ask(limited, token)) == LIMIT - 4
+
+
+@pytest.mark.parametrize("junk", ["Bearer {token}", "Bearer a.b.{token}", "Basic {token}", "{token}"])
+def test_what_somebody_invents_is_counted_by_their_address(limited: Flask, token: str, junk: str, trips: Trips) -> None:
+    """However often the value changes, its sender is the one who was there before, and no one else pays for it."""
+    ask(limited, "another")
+    with trips() as seen:
+        values = [junk.format(token=new_api_token()) for _ in range(3)]
+        answers = [limited.test_client().get("/api/v1/projects", headers={"Authorization": value}) for value in values]
+    assert [answer.status_code for answer in answers] == [401, 401, 401]
+    assert [left(answer) for answer in answers] == [LIMIT - 2, LIMIT - 3, LIMIT - 4]
+    assert seen == ["EVALSHA"] * 3
+    assert left(ask(limited, token)) == LIMIT - 1
+
+
+def test_a_page_for_everybody_is_counted_by_address_whatever_comes_along(limited: Flask, token: str) -> None:
+    body = {"refresh_token": "x"}
+    answers = [
+        limited.test_client().post("/api/v1/auth/refresh", json=body, headers={"Authorization": f"Bearer {value}"})
+        for value in ("junk", token, "more junk")
+    ]
+    assert [left(answer) for answer in answers] == [LIMIT - 1, LIMIT - 2, LIMIT - 3]
+
+
+def test_a_cookie_that_is_invented_is_counted_by_address(limited: Flask, settings: Settings) -> None:
+    seen = []
+    for value in ("a.b.c", "d.e.f"):
+        client = limited.test_client()
+        client.set_cookie(cookie_name(settings), value)
+        seen.append(left(client.get("/settings/tokens")))
+    assert seen == [LIMIT - 1, LIMIT - 2]
+
+
+def test_a_browsers_session_has_a_count_of_its_own(limited: Flask, settings: Settings, alice: Person) -> None:
+    limited.test_client().get("/settings/tokens")
+    browser = limited.test_client()
+    signed_in = browser.post("/login", data={"email": alice.email, "password": PASSWORD})
+    assert signed_in.status_code == 303
+    assert left(browser.get("/settings/tokens")) == LIMIT - 1
 
 
 def test_a_hit_answers_what_is_asked_of_its_key_and_of_no_other(storage: CountedStorage, trips: Trips) -> None:
@@ -140,14 +193,14 @@ def test_a_cleared_key_counts_from_one_again(storage: CountedStorage) -> None:
 
 
 def test_limits_go_on_in_memory_when_redis_leaves_between_two_requests(
-    limited: Flask, monkeypatch: pytest.MonkeyPatch
+    limited: Flask, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert left(ask(limited, "somebody")) == LIMIT - 1
+    assert left(ask(limited, token)) == LIMIT - 1
 
     def away(*_arguments: object, **_options: object) -> None:
         raise redis.ConnectionError
 
     monkeypatch.setattr(redis.Redis, "execute_command", away)
-    answers = [ask(limited, "somebody") for _ in range(3)]
-    assert [answer.status_code for answer in answers] == [401, 401, 401]
+    answers = [ask(limited, token) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
     assert [left(answer) for answer in answers] == [LIMIT // 4 - 1, LIMIT // 4 - 2, LIMIT // 4 - 3]
