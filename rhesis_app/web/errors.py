@@ -9,6 +9,7 @@ from uuid import UUID
 
 import orjson
 from flask import Flask, Response, current_app, g, redirect, render_template, request
+from flask_limiter import RateLimitExceeded
 from sqlalchemy.exc import DataError, OperationalError, SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
@@ -42,6 +43,7 @@ def register_errors(app: Flask) -> None:
     """Take over every error, after the API extension registered its own app-wide handler."""
     app.register_error_handler(AppError, _app_error)
     app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(RateLimitExceeded, _past_limit)
     app.register_error_handler(OperationalError, _database_away)
     app.register_error_handler(DataError, _refused_by_database)
     app.register_error_handler(Exception, _unexpected)
@@ -73,6 +75,13 @@ def _http_error(error: HTTPException) -> Response:
         if name in {"Allow", "Retry-After"}:
             response.headers[name] = value
     return response
+
+
+def _past_limit(error: RateLimitExceeded) -> Response:
+    most = error.limit.limit.amount
+    return _app_error(
+        TooMany(f"More than {most} requests a minute. Wait as long as Retry-After says, then go on.", retry_after_s=60)
+    )
 
 
 def _database_away(_error: OperationalError) -> Response:

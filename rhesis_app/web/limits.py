@@ -3,11 +3,10 @@
 import ipaddress
 from typing import Any
 
-from flask import Flask, Response, g, request
-from flask_limiter import HeaderNames, Limiter, RequestLimit
+from flask import Flask, g, request
+from flask_limiter import HeaderNames, Limiter
 
 from rhesis_app.infra.config import Settings
-from rhesis_app.kernel.errors import TooMany
 from rhesis_app.web.limit_storage import storage_uri
 from rhesis_app.web.scope import Identity
 
@@ -46,7 +45,6 @@ def register_limits(app: Flask, settings: Settings) -> Limiter:
         strategy="fixed-window",
         in_memory_fallback_enabled=True,
         key_prefix="limit",
-        on_breach=_refuse,
     )
     return limiter
 
@@ -58,10 +56,3 @@ def address_group(address: str | None) -> str:
     except ValueError:
         return "unknown"
     return str(parsed) if parsed.version == 4 else str(ipaddress.ip_network((parsed, 64), strict=False))
-
-
-def _refuse(breached: RequestLimit) -> Response | None:
-    raise TooMany(
-        f"More than {breached.limit.amount} requests a minute. Wait as long as Retry-After says, then go on.",
-        retry_after_s=60,
-    )

@@ -115,6 +115,23 @@ def test_what_somebody_invents_is_counted_by_their_address(limited: Flask, token
     assert left(ask(limited, token)) == LIMIT - 1
 
 
+def test_past_the_limit_an_invented_credential_is_told_to_wait(limited: Flask) -> None:
+    codes = [ask(limited, f"junk {number}").status_code for number in range(LIMIT + 1)]
+    assert codes == [401] * LIMIT + [429]
+
+
+def test_whoever_goes_past_the_limit_is_refused_at_once_and_nobody_else_notices(
+    limited: Flask, alice: Person, token: str, trips: Trips
+) -> None:
+    codes = [ask(limited, token).status_code for _ in range(LIMIT + 1)]
+    assert codes == [200] * LIMIT + [429]
+    another = new_token(alice)
+    with trips() as seen:
+        other = ask(limited, another)
+    assert (other.status_code, left(other), other.headers["X-RateLimit-Limit"]) == (200, LIMIT - 1, str(LIMIT))
+    assert seen == ["EVALSHA"], "Redis is there and goes on counting"
+
+
 def test_a_page_for_everybody_is_counted_by_address_whatever_comes_along(limited: Flask, token: str) -> None:
     body = {"refresh_token": "x"}
     answers = [
