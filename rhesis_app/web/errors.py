@@ -11,7 +11,7 @@ import orjson
 from flask import Flask, Response, current_app, g, redirect, render_template, request
 from flask_limiter import RateLimitExceeded
 from sqlalchemy.exc import DataError, OperationalError, SQLAlchemyError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 
 from rhesis_app.kernel.errors import AppError, Conflict, TooMany, Unauthenticated
 from rhesis_app.kernel.scope import Scope
@@ -44,6 +44,7 @@ def register_errors(app: Flask) -> None:
     app.register_error_handler(AppError, _app_error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(RateLimitExceeded, _past_limit)
+    app.register_error_handler(SecurityError, _wrong_host)
     app.register_error_handler(OperationalError, _database_away)
     app.register_error_handler(DataError, _refused_by_database)
     app.register_error_handler(Exception, _unexpected)
@@ -82,6 +83,18 @@ def _past_limit(error: RateLimitExceeded) -> Response:
     return _app_error(
         TooMany(f"More than {most} requests a minute. Wait as long as Retry-After says, then go on.", retry_after_s=60)
     )
+
+
+def _wrong_host(_error: SecurityError) -> Response:
+    """Without any address of ours: none can be made for a name that is not ours, and a page is full of them."""
+    title, detail = (
+        "Unknown host",
+        "This instance does not answer to this name. Whoever runs it sets RHESIS_TRUSTED_HOSTS.",
+    )
+    if wants_json():
+        return problem(400, title, detail)
+    said = f"{title}\n\n{detail}\nRequest id: {g.get('request_id', '')}\n"
+    return Response(said, status=400, content_type="text/plain; charset=utf-8")
 
 
 def _database_away(_error: OperationalError) -> Response:
