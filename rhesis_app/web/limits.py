@@ -1,12 +1,12 @@
 """Rate limits per proven credential or address, in Redis; while Redis is away each process counts for itself, to a quarter."""
 
-import ipaddress
 from typing import Any
 
 from flask import Flask, g, request
 from flask_limiter import HeaderNames, Limiter
 
 from rhesis_app.infra.config import Settings
+from rhesis_app.kernel.addresses import address_group
 from rhesis_app.web.limit_storage import storage_uri
 from rhesis_app.web.scope import Identity
 
@@ -47,12 +47,3 @@ def register_limits(app: Flask, settings: Settings) -> Limiter:
         key_prefix="limit",
     )
     return limiter
-
-
-def address_group(address: str | None) -> str:
-    """What counts as one address: all of an IPv4 address, the /64 of an IPv6 one."""
-    try:
-        parsed = ipaddress.ip_address(address or "")
-    except ValueError:
-        return "unknown"
-    return str(parsed) if parsed.version == 4 else str(ipaddress.ip_network((parsed, 64), strict=False))

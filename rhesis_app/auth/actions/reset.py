@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import Interval, func, insert, literal, select, text
 
 from rhesis_app.auth.actions.account import set_password
+from rhesis_app.auth.actions.attempts import forget_attempt, note_attempt
 from rhesis_app.auth.models import OneTimeToken
 from rhesis_app.auth.rules import (
     FAILURE_WINDOW_MINUTES,
@@ -18,6 +19,7 @@ from rhesis_app.auth.rules import (
 )
 from rhesis_app.infra.passwords import hash_password
 from rhesis_app.kernel.actor import Actor
+from rhesis_app.kernel.addresses import address_group
 from rhesis_app.kernel.errors import Conflict, Forbidden, NotFound, TooMany
 from rhesis_app.kernel.host import Host
 from rhesis_app.kernel.ids import new_id
@@ -45,7 +47,7 @@ def ask_for_reset(host: Host, email: str, *, ip: str | None) -> None:
     """
     began = time.monotonic()
     address = email.strip().lower()
-    if _counted(host, address, ip) < RESETS_PER_ACCOUNT:
+    if _counted(host, address, ip) <= RESETS_PER_ACCOUNT:
         _send(host, address, ip)
     time.sleep(max(0.0, _SAME_S - (time.monotonic() - began)))
 
@@ -175,20 +177,13 @@ def _letter(address: str, user_id: UUID, path: str) -> Event:
 
 
 def _counted(host: Host, address: str, ip: str | None) -> int:
-    """How often this address was asked for lately, before this time. Raises TooMany for whoever asks for many."""
-    account, origin = digest(f"reset {address}"), digest(f"reset from {ip or ''}")
-    rows = host.ask(
-        "SELECT count(*) FILTER (WHERE account = :account) AS account, count(*) FILTER (WHERE address = :origin) AS origin"
-        " FROM login_attempt WHERE (account = :account OR address = :origin) AND at > now() - make_interval(mins => :window)",
-        account=account, origin=origin, window=FAILURE_WINDOW_MINUTES,
-    )  # fmt: skip
-    if rows[0]["origin"] >= FAILURES_PER_ADDRESS:
+    """How often this address was asked for lately, with this time. Raises TooMany for whoever asks for many."""
+    account, origin = digest(f"reset {address}"), digest(f"reset from {address_group(ip)}")
+    attempt = note_attempt(host, account=account, origin=origin)
+    if attempt.of_origin > FAILURES_PER_ADDRESS:
+        forget_attempt(host, attempt)
         raise TooMany(
             f"Too many new passwords were asked for from here. Try again in {FAILURE_WINDOW_MINUTES} minutes.",
             retry_after_s=FAILURE_WINDOW_MINUTES * 60,
         )
-    host.ask(
-        "INSERT INTO login_attempt (id, account, address) VALUES (:id, :account, :origin) RETURNING 1",
-        id=new_id(), account=account, origin=origin,
-    )  # fmt: skip
-    return int(rows[0]["account"])
+    return attempt.of_account

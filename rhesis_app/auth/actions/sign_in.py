@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Interval, func, literal, update
 
+from rhesis_app.auth.actions.attempts import Attempt, forget_attempt, note_attempt
 from rhesis_app.auth.models import RefreshToken, Session
 from rhesis_app.auth.rules import (
     FAILURE_WINDOW_MINUTES,
@@ -19,6 +20,7 @@ from rhesis_app.auth.rules import (
 )
 from rhesis_app.infra.passwords import password_fits
 from rhesis_app.kernel.actor import Actor
+from rhesis_app.kernel.addresses import address_group
 from rhesis_app.kernel.errors import TooMany, Unauthenticated
 from rhesis_app.kernel.host import Host
 from rhesis_app.kernel.ids import new_id
@@ -61,17 +63,13 @@ def sign_in(host: Host, email: str, password: str, client: Client) -> SignedIn:
 
 def prove_password(host: Host, email: str, password: str, *, ip: str | None) -> Mapping[str, Any]:
     """The row of `find_login` for an address and its password; failures are counted. Raises Unauthenticated, TooMany."""
-    account, address = digest(email.strip().lower()), digest(ip or "")
-    _refuse_flood(host, account, address)
+    attempt = _try(host, email, ip)
     found = host.ask("SELECT * FROM find_login(:email)", email=email.strip().lower())
     login = found[0] if found else None
     fits = password_fits(password, login["password_hash"] if login else None)
     if login is None or not fits or not login["is_active"]:
-        host.ask(
-            "INSERT INTO login_attempt (id, account, address) VALUES (:id, :account, :address) RETURNING 1",
-            id=new_id(), account=account, address=address,
-        )  # fmt: skip
         raise Unauthenticated(WRONG)
+    forget_attempt(host, attempt)
     return login
 
 
@@ -127,14 +125,14 @@ def sign_out(scope: Scope, session_id: UUID) -> None:
         scope.record("session.close", "session", session_id)
 
 
-def _refuse_flood(host: Host, account: str, address: str) -> None:
-    rows = host.ask(
-        "SELECT count(*) FILTER (WHERE account = :account AND address = :address) AS here, count(*) FILTER (WHERE address = :address) AS address"
-        " FROM login_attempt WHERE (account = :account OR address = :address) AND at > now() - make_interval(mins => :window)",
-        account=account, address=address, window=FAILURE_WINDOW_MINUTES,
-    )  # fmt: skip
-    if rows[0]["here"] >= FAILURES_PER_ACCOUNT or rows[0]["address"] >= FAILURES_PER_ADDRESS:
+def _try(host: Host, email: str, ip: str | None) -> Attempt:
+    """Count a sign-in as failed before the password is looked at, which takes its time."""
+    account, origin = digest(email.strip().lower()), digest(address_group(ip))
+    attempt = note_attempt(host, account=account, origin=origin)
+    if attempt.of_both > FAILURES_PER_ACCOUNT or attempt.of_origin > FAILURES_PER_ADDRESS:
+        forget_attempt(host, attempt)
         raise TooMany(
             f"Too many failed sign-ins from here. Try again in {FAILURE_WINDOW_MINUTES} minutes.",
             retry_after_s=FAILURE_WINDOW_MINUTES * 60,
         )
+    return attempt
