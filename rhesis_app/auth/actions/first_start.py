@@ -1,6 +1,9 @@
 """The first owner, the organizations that founders make, and the links that work once."""
 
 from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import text
 
 from rhesis_app.auth.actions.sign_in import Client, SignedIn, open_session
 from rhesis_app.auth.queries import needs_first_owner
@@ -12,7 +15,11 @@ from rhesis_app.kernel.host import Host
 from rhesis_app.kernel.ids import new_id
 from rhesis_app.kernel.keys import digest, new_secret
 from rhesis_app.kernel.permissions import Permission
+from rhesis_app.kernel.scope import Scope
 from rhesis_app.tenancy.actions.organizations import NewOwner, found_organization
+
+USED: Final = "This link was used already, or somebody set this instance up meanwhile."
+_FIRST_OWNER_LOCK: Final = 7265736975
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,8 +32,13 @@ class NewAccount:
     password: str
 
 
-def found(host: Host, account: NewAccount, *, is_demo: bool = False, ip: str | None = None) -> Actor:
-    """Make an organization and its first owner; returns the owner as an actor. Raises Invalid, Conflict."""
+def found(
+    host: Host, account: NewAccount, *, is_demo: bool = False, ip: str | None = None, link: str | None = None
+) -> Actor:
+    """Make an organization and its first owner; returns the owner as an actor. Raises Invalid, Conflict.
+
+    With the token of a first-start `link` that is used up by it; NotFound when somebody else was there first.
+    """
     check_password(account.password, email=account.email)
     if host.ask("SELECT 1 AS taken FROM find_login(:email)", email=account.email.strip().lower()):
         raise Conflict("Somebody is registered with this address already. Sign in instead.")
@@ -35,7 +47,9 @@ def found(host: Host, account: NewAccount, *, is_demo: bool = False, ip: str | N
         organization_name=account.organization_name, name=account.name, email=account.email,
         password_hash=hash_password(account.password), is_demo=is_demo,
     )  # fmt: skip
-    with host.open_scope(actor, ip=ip) as scope:
+    with host.open_scope(actor, ip=ip) as scope, scope.atomic():
+        if link is not None:
+            _use_first_start(scope, link)
         found_organization(scope, new)
     return actor
 
@@ -64,9 +78,8 @@ def first_start(host: Host, token: str, account: NewAccount, client: Client) -> 
     """Use the first-start link: make organization and owner, and sign in. Raises NotFound for a used link, Invalid."""
     check_password(account.password, email=account.email)
     if not first_start_is_open(host, token):
-        raise NotFound("This link was used already, or somebody set this instance up meanwhile.")
-    actor = found(host, account, ip=client.ip)
-    host.ask("SELECT * FROM use_one_time_token(:digest, 'first_start')", digest=digest(token))
+        raise NotFound(USED)
+    actor = found(host, account, ip=client.ip, link=token)
     assert actor.user_id is not None
     return open_session(host, actor.user_id, actor.organization_id, 0, client)
 
@@ -82,6 +95,16 @@ def sign_in_by_link(host: Host, token: str, client: Client) -> SignedIn:
         session_id=made.session_id, user_id=made.user_id, organization_id=made.organization_id,
         expires_at=made.expires_at, target=row["target"],
     )  # fmt: skip
+
+
+def _use_first_start(scope: Scope, token: str) -> None:
+    """Use the link up in this transaction. Whoever comes at the same time, be it by another link, waits and is too late."""
+    session = scope.session
+    session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _FIRST_OWNER_LOCK})
+    is_needed = session.scalar(text("SELECT needs_first_owner()"))
+    used = text("SELECT count(*) FROM use_one_time_token(:digest, 'first_start')")
+    if not is_needed or not session.scalar(used, {"digest": digest(token)}):
+        raise NotFound(USED)
 
 
 def _one_time(host: Host, purpose: str, actor: Actor | None, target: str = "/") -> str:
