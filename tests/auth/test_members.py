@@ -137,6 +137,16 @@ def test_the_last_owner_stays(alice: Person, bob: Person) -> None:
     assert roles(bob) == {"Alice": "Viewer", "Bob": "Owner"}
 
 
+def test_an_owner_who_is_shut_out_is_none_to_rely_on(alice: Person, bob: Person, superuser: Engine) -> None:
+    erin = add_member(alice, "erin", "Owner")
+    with superuser.connect() as connection:
+        connection.execute(text("UPDATE app_user SET is_active = false WHERE id = :erin"), {"erin": erin.actor.user_id})
+    for answer in (change(alice, alice, "Admin"), alice.api.delete(f"/members/{alice.actor.user_id}")):
+        assert answer.status_code == 409
+    assert change(alice, erin, "Viewer").status_code == 200, "she is not the one who has to stay"
+    assert roles(alice) == {"Alice": "Owner", "Bob": "Viewer", "Erin": "Viewer"}
+
+
 @pytest.mark.parametrize("deed", ["demote each other", "remove each other", "step down"])
 def test_owners_who_act_at_once_leave_one(app: Flask, alice: Person, deed: str) -> None:
     owners = [alice, *(add_member(alice, f"owner{number}", "Owner") for number in range(5))]

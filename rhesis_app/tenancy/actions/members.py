@@ -9,7 +9,7 @@ from rhesis_app.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from rhesis_app.kernel.permissions import BUILT_IN_ROLES, Permission
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.tenancy.actions.organizations import ELSEWHERE
-from rhesis_app.tenancy.models import Invitation, Membership, Organization, Role
+from rhesis_app.tenancy.models import Invitation, Membership, Organization, Role, User
 from rhesis_app.tenancy.queries.members import MemberView, roles_by_name, view_member
 from rhesis_app.tenancy.queries.organizations import view_organization
 from rhesis_app.tenancy.queries.roles import role_permissions
@@ -116,16 +116,16 @@ def _hold_places(scope: Scope, user_ids: Iterable[UUID]) -> tuple[frozenset[Perm
 
 
 def _keep_an_owner(scope: Scope, leaving: Membership, may: frozenset[Permission]) -> None:
-    """Refuse when this is the last owner; `may` is what their role allows up to now."""
+    """Refuse when nobody else is an owner who can sign in; `may` is what their role allows up to now."""
     if may != BUILT_IN_ROLES[OWNER]:
         return
     owners = (
         scope.select(Membership.user_id)
         .join(Role, (Role.organization_id == Membership.organization_id) & (Role.id == Membership.role_id))
-        .where(Role.name == OWNER, Role.is_builtin, Membership.left_at.is_(None))
+        .join(User, User.id == Membership.user_id)
+        .where(Role.name == OWNER, Role.is_builtin, Membership.left_at.is_(None), User.is_active)
     )
-    held = set(scope.session.scalars(owners))
-    if held == {leaving.user_id}:
+    if set(scope.session.scalars(owners)) <= {leaving.user_id}:
         raise Conflict(LAST)
 
 
