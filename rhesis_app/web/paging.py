@@ -59,14 +59,19 @@ def _context() -> bytes:
     return orjson.dumps(scope, default=str)
 
 
-def _mac(payload: bytes) -> bytes:
-    key = runtime().settings.secret_keys[0].encode()
-    return hmac.new(key, b"cursor:" + _context() + payload, hashlib.sha256).digest()[:_MAC]
+def _mac(payload: bytes, key: str) -> bytes:
+    return hmac.new(key.encode(), b"cursor:" + _context() + payload, hashlib.sha256).digest()[:_MAC]
+
+
+def _is_ours(mac: bytes, payload: bytes) -> bool:
+    """Whether one of our keys signed it, be it one that signs no more."""
+    return any(hmac.compare_digest(mac, _mac(payload, key)) for key in runtime().settings.secret_keys)
 
 
 def _seal(backward: bool, values: tuple[Any, ...]) -> str:  # noqa: FBT001 private
     payload = orjson.dumps([backward, [_tagged(value) for value in values]])
-    return base64.urlsafe_b64encode(_mac(payload) + payload).decode().rstrip("=")
+    key = runtime().settings.secret_keys[0]
+    return base64.urlsafe_b64encode(_mac(payload, key) + payload).decode().rstrip("=")
 
 
 def _open(cursor: str) -> tuple[bool, tuple[Any, ...]]:
@@ -74,7 +79,7 @@ def _open(cursor: str) -> tuple[bool, tuple[Any, ...]]:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
     except (binascii.Error, ValueError):
         raw = b""
-    if len(raw) <= _MAC or not hmac.compare_digest(raw[:_MAC], _mac(raw[_MAC:])):
+    if len(raw) <= _MAC or not _is_ours(raw[:_MAC], raw[_MAC:]):
         raise BadRequest("This cursor belongs to another list or filter. Start again without it.")
     backward, tagged = orjson.loads(raw[_MAC:])
     return backward, tuple(_untagged(tag, value) for tag, value in tagged)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from flask import Flask, Response
 from flask_jwt_extended import JWTManager, create_access_token, set_access_cookies, unset_jwt_cookies
+from jwt.exceptions import InvalidKeyError
 
 from rhesis_app.infra.config import Settings
 
@@ -37,9 +38,16 @@ def register_tokens(app: Flask, settings: Settings) -> None:
     )
     manager = JWTManager(app)
 
+    @manager.additional_headers_loader
+    def _which(_user_id: str) -> dict[str, str]:
+        return {"kid": current}
+
     @manager.decode_key_loader
     def _key(header: dict[str, Any], _payload: dict[str, Any]) -> str:
-        return keys.get(header.get("kid", current), keys[current])
+        key = keys.get(header.get("kid", ""))
+        if key is None:
+            raise InvalidKeyError("unknown key")
+        return key
 
 
 def cookie_name(settings: Settings) -> str:
