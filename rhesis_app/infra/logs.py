@@ -3,7 +3,7 @@
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import orjson
@@ -14,7 +14,10 @@ _SECRET_NAMES = re.compile(r"(password|secret|token|authorization|cookie|api_?ke
 _SECRET_FORMS = re.compile(
     # the database's own account of a refused row holds the row
     r"(?<=DETAIL:  )[\s\S]+?(?=\n\nThe above exception|\n\[SQL|\Z)|"
-    r"rhx_[0-9A-Za-z]{8,}|eyJ[\w-]{10,}\.[\w-]+\.[\w-]+|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)|(?<=Bearer )\S+"
+    r"rhx_[0-9A-Za-z]{8,}|\bsk-[\w-]{8,}|eyJ[\w-]{10,}\.[\w-]+\.[\w-]+|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)|"
+    r"(?:(?<=[Bb]earer )|(?<=[Bb]asic ))\S+|"
+    # links that work once; an id is shorter
+    r"(?:(?<=/reset/)|(?<=/invitations/)|(?<=/start/)|(?<=/sign-in/))[\w-]{40,}"
 )
 _CUT = "[removed]"
 
@@ -61,8 +64,19 @@ def _request_words(_logger: Any, _method: str, event: MutableMapping[str, Any]) 
 
 
 def _remove_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    return {name: _CUT if _SECRET_NAMES.search(name) else _clean(value) for name, value in event.items()}
+    # names of structlog's own begin with an underscore, and are gone before anything is written
+    return {name: value if name.startswith("_") else _kept(name, value) for name, value in event.items()}
+
+
+def _kept(name: Any, value: Any) -> Any:
+    return _CUT if _SECRET_NAMES.search(str(name)) else _clean(value)
 
 
 def _clean(value: Any) -> Any:
-    return _SECRET_FORMS.sub(_CUT, value) if isinstance(value, str) else value
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {str(name): _kept(name, inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_clean(inner) for inner in value]
+    return _SECRET_FORMS.sub(_CUT, str(value))

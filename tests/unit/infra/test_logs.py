@@ -13,6 +13,7 @@ REFUSED = (
     'null value in column "name" violates not-null constraint\n'
     "DETAIL:  Failing row contains (1, people@example.org, $argon2id$hash,\nsecond line).\n"
 )
+LINK = "c2VjcmV0" + "x" * 35
 
 
 @pytest.fixture
@@ -36,6 +37,12 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
         "Authorization: Bearer c2VjcmV0",
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
         "postgresql://rhesis:c2VjcmV0@db.example.org/rhesis",
+        "authorization: basic c2VjcmV0",
+        "Incorrect API key provided: sk-proj-c2VjcmV0_12",
+        f"/reset/{LINK}",
+        f"/invitations/{LINK}?from=letter",
+        f"https://rhesis.example.org/start/{LINK}",
+        f"/sign-in/{LINK}",
     ],
 )
 def test_a_credential_is_cut_out_by_its_form(lines: io.StringIO, text: str) -> None:
@@ -51,6 +58,34 @@ def test_a_credential_is_cut_out_by_its_name(lines: io.StringIO) -> None:
     )
     line = orjson.loads(lines.getvalue())
     assert (line["password"], line["api_key"], line["rule"]) == ("[removed]", "[removed]", "/login")
+
+
+def test_a_credential_is_cut_out_wherever_it_stands(lines: io.StringIO) -> None:
+    extra = {
+        "headers": {"Authorization": "c2VjcmV0", "Accept": "*/*", "X-Seen": ["Bearer c2VjcmV0", "fine"]},
+        "seen": ({"api_key": "c2VjcmV0"}, 7, None),
+        "body": b"Bearer c2VjcmV0",
+        "cause": ValueError("Bearer c2VjcmV0"),
+        "error": {"nested": ValueError("sk-c2VjcmV0c2Vj")},
+    }
+    logging.getLogger("product").warning("seen", extra=extra)
+    assert "c2VjcmV0" not in lines.getvalue()
+    line = orjson.loads(lines.getvalue())
+    assert line["headers"] == {"Authorization": "[removed]", "Accept": "*/*", "X-Seen": ["Bearer [removed]", "fine"]}
+    assert line["seen"] == [{"api_key": "[removed]"}, 7, None]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/api/v1/invitations/01a2207d-417e-76cf-8098-f6a0f2306cfc",
+        "a risk-assessment of the task-force",
+        "/p/support/test-sets/01a2207d-417e-76cf-8098-f6a0f2306cfc",
+    ],
+)
+def test_what_is_no_credential_stays(lines: io.StringIO, text: str) -> None:
+    logging.getLogger("product").warning("seen: %s", text)
+    assert orjson.loads(lines.getvalue())["event"] == f"seen: {text}"
 
 
 def test_the_row_that_the_database_refused_is_cut_out(lines: io.StringIO) -> None:
