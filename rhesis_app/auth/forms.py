@@ -37,7 +37,7 @@ class TokenForm:
     """A token as the form holds it."""
 
     name: str = ""
-    expiry_days: str = "90"
+    expires_in_days: str = "90"
     preset: str = "pipeline"
     project_id: str = ""
 
@@ -55,10 +55,10 @@ def account_from(form: MultiDict[str, str]) -> NewAccount:
 def token_from(form: MultiDict[str, str], held: frozenset[Permission]) -> NewToken:
     """The token form; a preset is narrowed to what the person holds."""
     chosen = PRESETS.get(form.get("preset", "pipeline"), READING)
-    days = form.get("expiry_days", "90")
+    days = form.get("expires_in_days", "90")
     return NewToken(
         name=form.get("name", ""),
-        days=int(days) if days.isdecimal() and len(days) < 5 else 0,
+        expires_in_days=int(days) if days.isdecimal() and len(days) < 5 else 0,
         scopes=tuple(name for name in chosen if name in {str(p) for p in held}),
         project_id=_uuid(form.get("project_id", "")),
     )

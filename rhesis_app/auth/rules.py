@@ -21,7 +21,7 @@ FAILURES_PER_ACCOUNT: Final = 10
 FAILURES_PER_ADDRESS: Final = 30
 FAILURE_WINDOW_MINUTES: Final = 15
 RESETS_PER_ACCOUNT: Final = 3
-TOKEN_DAYS: Final = (7, 30, 90, 180, 365)
+MOST_TOKEN_DAYS: Final = 365
 
 # The first that is found: most browsers also carry the names of those they descend from.
 _BROWSERS: Final = (

@@ -4,7 +4,7 @@ from marshmallow import fields, validate
 
 from rhesis_app.auth.actions.first_start import NewAccount
 from rhesis_app.auth.actions.tokens import NewToken
-from rhesis_app.auth.rules import THEMES, TOKEN_DAYS
+from rhesis_app.auth.rules import MOST_TOKEN_DAYS, THEMES
 from rhesis_app.web.openapi import Input, ListArguments
 
 _NAME = validate.Length(1, 200)
@@ -75,7 +75,7 @@ class TokenArguments(Input):
     """An API token to make; without scopes it may do what its owner may."""
 
     name = fields.String(required=True, validate=validate.Length(1, 100))
-    days = fields.Integer(load_default=90, validate=validate.OneOf(TOKEN_DAYS))
+    expires_in_days = fields.Integer(load_default=90, validate=validate.Range(1, MOST_TOKEN_DAYS))
     scopes = fields.List(
         fields.String(validate=validate.Length(1, 60)), load_default=list, validate=validate.Length(max=100)
     )

@@ -150,7 +150,7 @@ _SENSIBLE: dict[str, Any] = {
     "refresh_token": SECRET,
     "mapping": {},
     "scopes": [],
-    "days": 30,
+    "expires_in_days": 30,
     "messages": [],
     "metadata": {},
 }

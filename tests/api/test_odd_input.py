@@ -49,7 +49,7 @@ def send(person: Person, odd: Odd) -> TestResponse:
 
 def ids_of(person: Person) -> dict[str, Any]:
     """One of everything, and a token that may be revoked."""
-    spare = person.api.post("/tokens", {"name": "to be revoked", "days": 30})
+    spare = person.api.post("/tokens", {"name": "to be revoked", "expires_in_days": 30})
     return {**everything_of(person).ids, "token_id": spare.json["id"]}
 
 

@@ -1,6 +1,6 @@
 """API tokens: what one may do, and what one that was made by another may not."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -32,9 +32,9 @@ def test_a_token_made_by_a_token_of_one_project_is_of_that_project(
 
 
 def test_a_token_made_by_a_token_ends_with_it_at_the_latest(app: Flask, alice: Person) -> None:
-    maker, made = token_of(app, signed_in(app, alice.email), days=30, scopes=["token:manage"])
-    _, longer = token_of(app, maker, days=365)
-    _, shorter = token_of(app, maker, days=7)
+    maker, made = token_of(app, signed_in(app, alice.email), expires_in_days=30, scopes=["token:manage"])
+    _, longer = token_of(app, maker, expires_in_days=365)
+    _, shorter = token_of(app, maker, expires_in_days=7)
     assert longer["expires_at"] == made["expires_at"]
     assert datetime.fromisoformat(shorter["expires_at"]) < datetime.fromisoformat(made["expires_at"])
 
@@ -88,3 +88,22 @@ def test_what_a_token_of_one_project_may_names_nothing_of_the_organization(
     assert told["scopes"] == narrow.get("/me").json["permissions"] == ["project:read"]
     _, wide = token_of(app, person, scopes=asked)
     assert wide["scopes"] == asked
+
+
+@pytest.mark.parametrize("days", [1, 45, 365])
+def test_a_token_lives_as_many_days_as_were_asked_for(app: Flask, alice: Person, days: int) -> None:
+    _, told = token_of(app, signed_in(app, alice.email), expires_in_days=days)
+    left = datetime.fromisoformat(told["expires_at"]) - datetime.now(UTC)
+    assert timedelta(days=days, minutes=-5) < left < timedelta(days=days, minutes=5)
+
+
+@pytest.mark.parametrize("body", [{"expires_in_days": 0}, {"expires_in_days": 366}, {"days": 30}])
+def test_a_life_that_is_none_is_refused(app: Flask, alice: Person, body: dict[str, int]) -> None:
+    answer = signed_in(app, alice.email).post("/tokens", {"name": "Pipeline", **body})
+    assert answer.status_code == 422
+    assert set(answer.json["errors"]) == set(body)
+
+
+@pytest.mark.parametrize(("days", "status"), [("45", 201), ("0", 422), ("366", 422), ("soon", 422), ("", 422)])
+def test_the_form_takes_the_same_lives(alice: Person, days: str, status: int) -> None:
+    assert alice.web.post("/settings/tokens", {"name": "Pipeline", "expires_in_days": days}).status_code == status

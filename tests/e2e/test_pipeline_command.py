@@ -74,7 +74,7 @@ class Pipeline:
 def make_pipeline(instance: Instance, name: str, url: str, **endpoint: Any) -> Pipeline:
     api = HttpApi(instance.url)
     api.sign_in(EMAIL, PASSWORD)
-    token = api.make("/tokens", name=name, scopes=SCOPES, days=7)["token"]
+    token = api.make("/tokens", name=name, scopes=SCOPES, expires_in_days=7)["token"]
     project = api.make("/projects", name=name)
     api.make(
         "/endpoints",

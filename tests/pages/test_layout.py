@@ -156,7 +156,7 @@ def tokens_page(site: Flask, **changes: Any) -> str:
     usual: dict[str, Any] = {
         "shell": replace(dummy.SHELL, section="tokens", project=None),
         "tokens": [token_row(), token_row(id="8", name="Old", is_expired=True)],
-        "form": SimpleNamespace(name="", expiry_days="90", preset="run", project_id=""),
+        "form": SimpleNamespace(name="", expires_in_days="90", preset="run", project_id=""),
         "presets": (("run", "Run tests", "Start runs."),),
         "expiry_choices": (("90", "90 days"),),
         "projects": (("", "All projects"),),

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Interval, func, literal, select
 
 from rhesis_app.auth.models import ApiToken
 from rhesis_app.auth.queries import TokenView, my_tokens, view_token
-from rhesis_app.auth.rules import TOKEN_DAYS, new_api_token
+from rhesis_app.auth.rules import MOST_TOKEN_DAYS, new_api_token
 from rhesis_app.kernel.errors import Invalid, NotFound
 from rhesis_app.kernel.keys import digest
 from rhesis_app.kernel.permissions import ORGANIZATION_WIDE, Permission, known_permissions
@@ -21,7 +21,7 @@ class NewToken:
     """An API token to make; empty `scopes` means everything its owner may do, in `project_id` if that is given."""
 
     name: str
-    days: int = 90
+    expires_in_days: int = 90
     scopes: Sequence[str] = ()
     project_id: UUID | None = None
 
@@ -41,7 +41,7 @@ def create_token(scope: Scope, new: NewToken) -> tuple[TokenView, str]:
     with scope.atomic() as session:
         row = ApiToken(
             user_id=scope.actor.user_id, project_id=project_id, name=new.name.strip(),
-            prefix=secret[:8], sha256=digest(secret), scopes=sorted(granted), expires_at=_end(scope, new.days),
+            prefix=secret[:8], sha256=digest(secret), scopes=sorted(granted), expires_at=_end(scope, new.expires_in_days),
         )  # fmt: skip
         session.add(row)
         session.flush()
@@ -74,8 +74,8 @@ def _check_token(scope: Scope, new: NewToken) -> None:
     errors: dict[str, list[str]] = {}
     if not new.name.strip() or len(new.name) > 100:
         errors["name"] = ["Say what the token is for, in at most 100 characters."]
-    if new.days not in TOKEN_DAYS:
-        errors["days"] = [f"Choose one of {', '.join(map(str, TOKEN_DAYS))} days."]
+    if not 1 <= new.expires_in_days <= MOST_TOKEN_DAYS:
+        errors["expires_in_days"] = [f"Choose 1 to {MOST_TOKEN_DAYS} days."]
     unknown = sorted(set(new.scopes) - {str(permission) for permission in scope.actor.permissions})
     if unknown:
         errors["scopes"] = [f"You may not hand on: {', '.join(unknown)[:300]}."]

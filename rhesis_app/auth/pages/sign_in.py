@@ -13,7 +13,6 @@ from rhesis_app.auth.actions import sign_in
 from rhesis_app.auth.actions import tokens as api_tokens
 from rhesis_app.auth.forms import PRESETS, FirstStartForm, LoginForm, TokenForm, account_from, token_from
 from rhesis_app.auth.pages.entering import client_of_request, enter
-from rhesis_app.auth.rules import TOKEN_DAYS
 from rhesis_app.kernel.actor import Actor
 from rhesis_app.kernel.errors import AppError, Invalid, NotFound
 from rhesis_app.kernel.paging import MAX_LIMIT, PageRequest
@@ -144,14 +143,15 @@ def tokens() -> Response:
 @needs(Permission.TOKEN_MANAGE)
 def create_token() -> Response:
     """Make a token and show its secret once."""
-    form = TokenForm(**{name: request.form.get(name, "") for name in ("name", "expiry_days", "preset", "project_id")})
+    form = TokenForm(
+        **{name: request.form.get(name, "") for name in ("name", "expires_in_days", "preset", "project_id")}
+    )
     try:
         view, secret = api_tokens.create_token(
             current_scope(), token_from(request.form, current_scope().actor.permissions)
         )
     except Invalid as error:
-        errors = {"expiry_days" if name == "days" else name: texts for name, texts in error.errors.items()}
-        return _tokens_page(form, errors=errors, message=error.detail, status=422)
+        return _tokens_page(form, errors=error.errors, message=error.detail, status=422)
     return _tokens_page(TokenForm(), fresh=FreshToken(name=view.name, secret=secret), status=201)
 
 
@@ -182,7 +182,7 @@ def _tokens_page(form: TokenForm, *, status: int = 200, fresh: FreshToken | None
         fresh=fresh,
         tokens=[_row(token, names, scope.now) for token in page.items if token.revoked_at is None],
         presets=_PRESET_WORDS,
-        expiry_choices=[(str(days), f"{days} days") for days in TOKEN_DAYS],
+        expiry_choices=[(str(days), f"{days} days") for days in _EXPIRY_DAYS],
         projects=[("", "All projects"), *((str(project.id), project.name) for project in projects)],
         now=scope.now,
         errors=said.get("errors", {}),
@@ -190,6 +190,7 @@ def _tokens_page(form: TokenForm, *, status: int = 200, fresh: FreshToken | None
     )
 
 
+_EXPIRY_DAYS = (7, 30, 90, 180, 365)
 _PRESET_WORDS = (
     ("pipeline", "Run tests", "Read everything, import tests, start and cancel runs: for a pipeline."),
     ("read", "Read", "Look at results, change nothing."),

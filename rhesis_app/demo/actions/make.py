@@ -169,7 +169,7 @@ def _another_password(host: Host, owner: Actor) -> str:
 def _keep(host: Host, owner: Actor, standing: Standing, data_dir: Path, new: _New) -> Credentials:
     """Make an API token and write everything down, before anybody waits for anything."""
     with host.open_scope(owner) as scope:
-        _, token = create_token(scope, NewToken(name="Demo", days=365))
+        _, token = create_token(scope, NewToken(name="Demo", expires_in_days=365))
     credentials = Credentials(
         url=new.url,
         email=EMAIL,

@@ -140,7 +140,7 @@ def test_a_strangers_recording_is_not_there(alice: Person, charlie: Person, made
 
 def test_who_may_not_read_runs_replays_none(alice: Person, made: MadeRun) -> None:
     token = alice.api.post(
-        "/tokens", {"name": "starts", "scopes": ["project:read", "metric:read", "run:execute"], "days": 7}
+        "/tokens", {"name": "starts", "scopes": ["project:read", "metric:read", "run:execute"], "expires_in_days": 7}
     )
     headers = {"Authorization": f"Bearer {(token.json or {})['token']}"}
     assert start(alice, made, source="replay", headers=headers).status_code == 403
