@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 
 from rhesis_app.kernel.permissions import BUILT_IN_ROLES
 from rhesis_app.tenancy.actions.members import change_role, hold_members
-from rhesis_app.tenancy.models import AuditEntry, Membership
+from rhesis_app.tenancy.models import AuditEntry, Membership, Role
 from tests.people import PASSWORD, ApiClient, Person, add_member
 
 
@@ -28,6 +28,10 @@ def test_the_four_roles_are_listed_with_what_they_may_do(bob: Person, alice: Per
     assert {one["name"]: set(one["permissions"]) for one in listed} == {
         name: {str(permission) for permission in may} for name, may in BUILT_IN_ROLES.items()
     }
+    with alice.scope() as scope:
+        assert {one["id"]: one["name"] for one in listed} == {
+            str(row.id): row.name for row in scope.session.execute(scope.select(Role.id, Role.name))
+        }
     assert not any(one["can_grant"] for one in listed)
     assert all(one["can_grant"] for one in alice.api.get("/roles").json)
 

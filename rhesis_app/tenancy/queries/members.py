@@ -20,6 +20,7 @@ from rhesis_app.tenancy.queries.roles import role_permissions
 class RoleView:
     """A role and what it may do; `can_grant` says whether the actor may give it to somebody."""
 
+    id: UUID
     name: str
     is_builtin: bool
     permissions: tuple[str, ...]
@@ -46,8 +47,8 @@ class MemberView:
 def list_roles(scope: Scope) -> tuple[RoleView, ...]:
     """The roles of this organization, those that may most first."""
     scope.require(Permission.MEMBER_READ)
-    rows = scope.session.execute(scope.select(Role.name, Role.is_builtin, Role.permissions)).all()
-    views = (_role(scope, *row) for row in rows)
+    rows = scope.session.execute(scope.select(Role.id, Role.name, Role.is_builtin, Role.permissions)).mappings()
+    views = (_role(scope, row) for row in rows)
     return tuple(sorted(views, key=lambda view: (-len(view.permissions), view.name)))
 
 
@@ -123,9 +124,15 @@ def _member(scope: Scope, row: Mapping[Any, Any]) -> MemberView:
     )
 
 
-def _role(scope: Scope, name: str, is_builtin: bool, stored: list[str]) -> RoleView:  # noqa: FBT001 a row's columns
-    may = role_permissions(name, is_builtin, stored)
-    return RoleView(name=name, is_builtin=is_builtin, permissions=tuple(sorted(may)), can_grant=may_grant(scope, may))
+def _role(scope: Scope, row: Mapping[Any, Any]) -> RoleView:
+    may = role_permissions(row["name"], row["is_builtin"], row["permissions"])
+    return RoleView(
+        id=row["id"],
+        name=row["name"],
+        is_builtin=row["is_builtin"],
+        permissions=tuple(sorted(may)),
+        can_grant=may_grant(scope, may),
+    )
 
 
 def roles_by_name(scope: Scope) -> dict[str, tuple[UUID, frozenset[Permission]]]:
