@@ -14,7 +14,7 @@ import psycopg2
 import urllib3
 
 from benchmarks.faults.database import broken
-from benchmarks.faults.endpoint import is_yes
+from benchmarks.faults.endpoint import MOST_CALLS, is_yes
 from benchmarks.faults.people import Tenant
 from benchmarks.faults.site import RUN_WORKERS, Site, python
 from tests.jobs.runs.world import World
@@ -61,7 +61,8 @@ class Fault:
 
     `verdicts` says which results are right for a question (of so many); `behaviour` is the endpoint's. `recovers_in_s` is
     the longest time from the end of the fault to the next answer, besides what a start takes on this machine. `longer`
-    stretches the run, so that the fault falls into it; a fault that `is_alone` gets a site of its own.
+    stretches the run, so that the fault falls into it; a fault that `is_alone` gets a site of its own. One that `kills_at_random`
+    may hit all three calls of a test: that is then rightly an error `worker_lost`, if the endpoint saw all three.
     """
 
     name: str
@@ -72,7 +73,8 @@ class Fault:
     expected: Callable[[int, int], str] = lambda _number, _items: ""
     metric: str = "text.contains"
     recovers_in_s: float = 15.0
-    most_calls: int = 3
+    most_calls: int = MOST_CALLS
+    kills_at_random: bool = False
     longer: float = 1.0
     is_cut: bool = False
     site: Callable[[Path], Site] = Site
@@ -89,6 +91,7 @@ class Figures:
     results: int = 0
     duplicates: int = 0
     wrong: int = 0
+    lost: int = 0
     calls: int = 0
     extra_calls: int = 0
     most_per_test: int = 0
@@ -271,15 +274,22 @@ class Drill:
         figures.results = len(rows)
         figures.duplicates = len(rows) - len({(row["test_id"], row["trial"]) for row in rows})
         allowed = [self.fault.verdicts(int(row["prompt"].split()[1]), self.scale.items) for row in rows]
-        figures.wrong = sum(
-            (row["outcome"], row["error_code"]) not in all_of for row, all_of in zip(rows, allowed, strict=True)
-        )
+        wrong = [
+            row for row, all_of in zip(rows, allowed, strict=True) if (row["outcome"], row["error_code"]) not in all_of
+        ]
+        figures.lost = sum(self._was_killed_thrice(row) for row in wrong)
+        figures.wrong = len(wrong) - figures.lost
         self._read_calls()
         self._read_recovery([row["at"] for row in rows], run["finished_at"].timestamp())
         for name in broken(eyes):
             self._broken[name] = self._broken.get(name, 0) + 1
         figures.broken = sorted(self._broken)
         self._judge(rows, run)
+
+    def _was_killed_thrice(self, row: Mapping[str, Any]) -> bool:
+        said = row["error_code"] == "worker_lost" and row["attempts"] >= MOST_CALLS
+        number = int(row["prompt"].split()[1])
+        return self.fault.kills_at_random and said and number in self.asked.counts()["took_three"]
 
     def _read_calls(self) -> None:
         figures, counts = self.figures, self.asked.counts()

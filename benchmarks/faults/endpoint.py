@@ -20,6 +20,8 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+MOST_CALLS = 3
+"""Calls that a test may take, those not counted that were asked to come again."""
 NUMBER = re.compile(rb"Question (\d+)")
 KEY = re.compile(rb"(?i)\r\nidempotency-key: *([^\r]+)")
 _GONE = select.POLLRDHUP | select.POLLHUP | select.POLLERR
@@ -135,9 +137,10 @@ class Counts:
     trouble_until: float = 0.0
     by_key: Counter[bytes] = field(default_factory=Counter)
     throttled: Counter[bytes] = field(default_factory=Counter)
+    numbers: dict[bytes, int] = field(default_factory=dict)
 
     def told(self) -> dict[str, Any]:
-        """As JSON: also the most calls that one test of a run took, without those that were asked to come again."""
+        """As JSON: also the most calls that one test of a run took, without those that were asked to come again, and which took that many."""
         counted = self.by_key - self.throttled
         return {
             "calls": self.calls,
@@ -146,6 +149,7 @@ class Counts:
             "trouble_until": self.trouble_until,
             "throttled": self.throttled.total(),
             "most_per_test": max(counted.values(), default=0),
+            "took_three": sorted(self.numbers[key] for key, calls in counted.items() if calls == MOST_CALLS),
         }
 
 
@@ -198,6 +202,7 @@ class Endpoint:
         call = Call(key, number, counts.by_key[key], now - counts.first_at, self._dice)
         counts.calls += 1
         counts.by_key[key] += 1
+        counts.numbers[key] = number
         self._waiting.add(connection)
         if len(self._waiting) > counts.most_in_flight:
             counts.most_in_flight = max(counts.most_in_flight, sum(map(_is_there, self._waiting)))

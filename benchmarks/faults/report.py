@@ -35,13 +35,18 @@ def _row(name: str, drills: list[Figures]) -> str:
         str(len(drills)),
         f"{sum(one.results for one in drills)} of {sum(one.items for one in drills)}",
         str(sum(one.duplicates for one in drills)),
-        str(sum(one.wrong for one in drills)),
+        _wrong(drills),
         _span([one.extra_calls for one in drills]),
         f"{max(one.in_flight for one in drills)} / {max(one.limit for one in drills)}",
         f"{max(known):.1f}" if known else "–",
         "yes" if all(one.ok for one in drills) else "**no**",
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def _wrong(drills: list[Figures]) -> str:
+    lost = sum(one.lost for one in drills)
+    return f"{sum(one.wrong for one in drills)}" + (f" ({lost} `worker_lost`)" if lost else "")
 
 
 def _span(values: list[int]) -> str:
@@ -70,6 +75,13 @@ def _entries(one: Figures, fault: Fault) -> list[dict[str, Any]]:
             0,
             one.wrong == 0,
             "results whose outcome is not the one known from the question",
+        ),
+        (
+            "killed in all three calls",
+            one.lost,
+            None,
+            True,
+            "results `worker_lost` of tests whose three calls the endpoint counted, under kills at random",
         ),
         ("extra calls", one.extra_calls, None, True, "calls that the endpoint counted, less the run's tests"),
         (

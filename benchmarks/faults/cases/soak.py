@@ -49,5 +49,6 @@ SOAK = Fault(
     strike=_everything,
     behaviour="storm-without-years",
     longer=1.2,
+    kills_at_random=True,
     recovers_in_s=20,
 )
