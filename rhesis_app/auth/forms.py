@@ -7,6 +7,7 @@ from werkzeug.datastructures import MultiDict
 
 from rhesis_app.auth.actions.first_start import NewAccount
 from rhesis_app.auth.actions.tokens import NewToken
+from rhesis_app.kernel.errors import Invalid
 from rhesis_app.kernel.permissions import Permission
 
 READING = tuple(str(p) for p in Permission if p.endswith(":read"))
@@ -53,7 +54,7 @@ def account_from(form: MultiDict[str, str]) -> NewAccount:
 
 
 def token_from(form: MultiDict[str, str], held: frozenset[Permission]) -> NewToken:
-    """The token form; a preset is narrowed to what the person holds."""
+    """The token form; a preset is narrowed to what the person holds. Raises Invalid for a project that is none: all of them were not asked for."""
     chosen = PRESETS.get(form.get("preset", "pipeline"), READING)
     days = form.get("expires_in_days", "90")
     return NewToken(
@@ -66,6 +67,6 @@ def token_from(form: MultiDict[str, str], held: frozenset[Permission]) -> NewTok
 
 def _uuid(text: str) -> UUID | None:
     try:
-        return UUID(text)
-    except ValueError:
-        return None
+        return UUID(text) if text else None
+    except ValueError as error:
+        raise Invalid.field("project_id", "Choose a project of the list, or all of them.") from error

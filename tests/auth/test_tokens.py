@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from flask import Flask
@@ -107,3 +108,15 @@ def test_a_life_that_is_none_is_refused(app: Flask, alice: Person, body: dict[st
 @pytest.mark.parametrize(("days", "status"), [("45", 201), ("0", 422), ("366", 422), ("soon", 422), ("", 422)])
 def test_the_form_takes_the_same_lives(alice: Person, days: str, status: int) -> None:
     assert alice.web.post("/settings/tokens", {"name": "Pipeline", "expires_in_days": days}).status_code == status
+
+
+def test_a_token_is_of_a_project_that_its_maker_may_read(app: Flask, alice: Person, charlie: Person) -> None:
+    with charlie.scope() as scope:
+        theirs = create_project(scope, "Of others")
+    person = signed_in(app, alice.email)
+    for project_id in (theirs.id, UUID(int=7)):
+        wanted = {"name": "Pipeline", "project_id": str(project_id)}
+        assert person.post("/tokens", wanted).status_code == 404
+        assert alice.web.post("/settings/tokens", wanted).status_code == 404
+    assert alice.web.post("/settings/tokens", {"name": "Pipeline", "project_id": "any"}).status_code == 422
+    assert person.get("/tokens").json == []

@@ -29,6 +29,7 @@ from rhesis_app.auth.schemas import (
 from rhesis_app.kernel.errors import Forbidden
 from rhesis_app.kernel.paging import Page
 from rhesis_app.kernel.permissions import Permission
+from rhesis_app.projects.queries import get_project
 from rhesis_app.web.access import needs, needs_sign_in
 from rhesis_app.web.openapi import ApiBlueprint
 from rhesis_app.web.paging import page_request
@@ -159,7 +160,10 @@ class Tokens(MethodView):
     @blueprint.answers(201, NewTokenView)
     def post(self, arguments: dict[str, Any]) -> NewTokenView:
         """Make an API token; its secret is in this answer only."""
-        view, secret = tokens.create_token(current_scope(), new_token(arguments))
+        wanted = new_token(arguments)
+        if wanted.project_id is not None:
+            get_project(current_scope(), wanted.project_id)
+        view, secret = tokens.create_token(current_scope(), wanted)
         return NewTokenView(
             token=secret,
             id=view.id,

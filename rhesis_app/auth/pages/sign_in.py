@@ -18,7 +18,7 @@ from rhesis_app.kernel.errors import AppError, Invalid, NotFound
 from rhesis_app.kernel.paging import MAX_LIMIT, PageRequest
 from rhesis_app.kernel.permissions import BUILT_IN_ROLES, Permission
 from rhesis_app.projects.actions import create_project
-from rhesis_app.projects.queries import list_project_choices
+from rhesis_app.projects.queries import get_project, list_project_choices
 from rhesis_app.web.access import needs, needs_sign_in
 from rhesis_app.web.htmx import go_to
 from rhesis_app.web.pages import render_bare, render_page, safe_next, say
@@ -147,9 +147,10 @@ def create_token() -> Response:
         **{name: request.form.get(name, "") for name in ("name", "expires_in_days", "preset", "project_id")}
     )
     try:
-        view, secret = api_tokens.create_token(
-            current_scope(), token_from(request.form, current_scope().actor.permissions)
-        )
+        wanted = token_from(request.form, current_scope().actor.permissions)
+        if wanted.project_id is not None:
+            get_project(current_scope(), wanted.project_id)
+        view, secret = api_tokens.create_token(current_scope(), wanted)
     except Invalid as error:
         return _tokens_page(form, errors=error.errors, message=error.detail, status=422)
     return _tokens_page(TokenForm(), fresh=FreshToken(name=view.name, secret=secret), status=201)
