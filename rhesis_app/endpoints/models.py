@@ -81,6 +81,7 @@ class ThrottleColumns:
     successes: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     lowered_at: Mapped[datetime | None]
     lowered_for: Mapped[str | None]
+    limit_floor: Mapped[int | None]
     failures: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     open_s: Mapped[float] = mapped_column(default=0.0, server_default=text("0"))
     open_until: Mapped[datetime | None]

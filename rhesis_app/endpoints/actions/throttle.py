@@ -15,7 +15,8 @@ from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.scope import Scope
 
 _LOCK: Final = (
-    "SELECT cur_limit AS limit, successes, EXTRACT(epoch FROM now() - lowered_at)::float8 AS lowered_ago_s, lowered_for, failures, open_s,"
+    "SELECT cur_limit AS limit, successes, EXTRACT(epoch FROM now() - lowered_at)::float8 AS lowered_ago_s, lowered_for,"
+    " limit_floor, failures, open_s,"
     " GREATEST(0, EXTRACT(epoch FROM open_until - now()))::float8 AS open_left_s,"
     " GREATEST(0, EXTRACT(epoch FROM paused_until - now()))::float8 AS pause_left_s,"
     # whoever holds the row and then stands still, a frozen machine, must not keep all others from the endpoint
@@ -23,7 +24,8 @@ _LOCK: Final = (
     " FROM {table} WHERE organization_id = :organization AND {key} = :key FOR UPDATE"
 )
 _KEEP: Final = (
-    "UPDATE {table} SET cur_limit = :limit, successes = :successes, lowered_for = :lowered_for, failures = :failures, open_s = :open_s,"
+    "UPDATE {table} SET cur_limit = :limit, successes = :successes, lowered_for = :lowered_for,"
+    " limit_floor = :limit_floor, failures = :failures, open_s = :open_s,"
     " lowered_at = now() - make_interval(secs => CAST(:lowered_ago_s AS float8)),"
     " open_until = CASE WHEN CAST(:open_s AS float8) > 0 THEN now() + make_interval(secs => CAST(:open_left_s AS float8)) END,"
     " paused_until = CASE WHEN CAST(:pause_left_s AS float8) > 0 THEN now() + make_interval(secs => CAST(:pause_left_s AS float8)) END"

@@ -8,7 +8,7 @@ from typing import Final
 RISE_AFTER: Final = 20
 """Successes after which a lowered limit rises by one."""
 LOWER_AGAIN_S: Final = 5.0
-"""A limit is halved at most once in so many seconds: calls that were under way do not count twice."""
+"""A limit loses at most a half in so many seconds: calls that were under way do not count twice."""
 OPEN_AFTER: Final = 20
 """Hard failures in a row that open the breaker."""
 OPEN_S: Final = 30.0
@@ -36,6 +36,11 @@ class Seen:
         return self.code in {"throttled", "timeout"} or self.status == _BUSY_STATUS
 
     @property
+    def is_refused_alone(self) -> bool:
+        """Whether this call was one too many, and nothing was said of any other: 429 without a pause."""
+        return self.code == "throttled" and self.status != _BUSY_STATUS and not self.pause_s
+
+    @property
     def is_plain(self) -> bool:
         """Whether it was answered, well or not, without any sign of trouble."""
         return self.code not in HARD | UNASKED and not self.asks_for_less
@@ -45,14 +50,16 @@ class Seen:
 class Throttle:
     """Where an endpoint's throttle stands; seconds count from now.
 
-    `limit` is None unless it was lowered. `open_s` is how long the breaker was last opened for, 0 while it is closed; once
-    `open_left_s` is over one call is let through, and what comes of it decides.
+    `limit` is None unless it was lowered, and for five seconds after `lowered_ago_s` it does not sink below `limit_floor`.
+    `open_s` is how long the breaker was last opened for, 0 while it is closed; once `open_left_s` is over one call is let
+    through, and what comes of it decides.
     """
 
     limit: int | None = None
     successes: int = 0
     lowered_ago_s: float | None = None
     lowered_for: str | None = None
+    limit_floor: int | None = None
     failures: int = 0
     open_s: float = 0.0
     open_left_s: float = 0.0
@@ -86,7 +93,7 @@ def _after_one(held: Throttle, seen: Seen, most: int) -> Throttle:
     held = replace(held, pause_left_s=max(held.pause_left_s, seen.pause_s)) if seen.pause_s else held
     held = _failed(held) if seen.code in HARD else _alive(held)
     if seen.asks_for_less:
-        return _lowered(held, seen.code, most)
+        return _lowered(held, seen, most)
     return _succeeded(held, most) if seen.is_plain else held
 
 
@@ -105,11 +112,17 @@ def _alive(held: Throttle) -> Throttle:
     return replace(held, failures=0, open_s=0.0, open_left_s=0.0) if held.failures or held.open_s else held
 
 
-def _lowered(held: Throttle, code: str | None, most: int) -> Throttle:
-    if held.lowered_ago_s is not None and held.lowered_ago_s < LOWER_AGAIN_S:
+def _lowered(held: Throttle, seen: Seen, most: int) -> Throttle:
+    """By one for a call that was refused alone, else to the half. Few refusals among many answers are made up for as they come."""
+    room = min(most, held.limit or most)
+    floor = room if held.limit_floor is None else min(room, held.limit_floor)
+    if held.lowered_ago_s is None or held.lowered_ago_s >= LOWER_AGAIN_S:
+        floor = max(1, room // 2)
+        held = replace(held, limit_floor=floor, lowered_ago_s=0.0)
+    limit = max(floor, room - 1) if seen.is_refused_alone else floor
+    if limit == held.limit or limit >= most > 1:
         return held
-    half = max(1, min(most, held.limit or most) // 2)
-    return replace(held, limit=half, successes=0, lowered_ago_s=0.0, lowered_for=code)
+    return replace(held, limit=limit, successes=0 if limit == floor else held.successes, lowered_for=seen.code)
 
 
 def _succeeded(held: Throttle, most: int) -> Throttle:

@@ -72,8 +72,10 @@ def test_twenty_successes_raise_a_lowered_limit_by_one():
     assert after(HALVED, [FINE] * 39, 16).limit == 9
 
 
-@pytest.mark.parametrize("seen", [TOO_MANY, LATE, Seen("http_5xx", 503), Seen("throttled", 503)])
-def test_too_many_busy_and_late_halve_it(seen):
+@pytest.mark.parametrize(
+    "seen", [Seen("throttled", 429, 3.0), LATE, Seen("http_5xx", 503), Seen("throttled", 503)], ids=str
+)
+def test_a_pause_busy_and_late_halve_it(seen):
     halved = after(Throttle(), [seen], 16)
     assert (halved.limit, halved.lowered_for) == (8, seen.code)
 
@@ -83,11 +85,26 @@ def test_other_failures_do_not(seen):
     assert after(Throttle(), [seen], 16).limit is None
 
 
-def test_it_is_halved_at_most_once_in_five_seconds():
+def test_each_call_that_is_refused_alone_takes_one_and_they_take_a_half_at_most_in_five_seconds():
+    assert after(Throttle(), [TOO_MANY], 16).limit == 15
+    assert after(Throttle(), [TOO_MANY] * 7, 16).limit == 9
     once = after(Throttle(), [TOO_MANY] * 9, 16)
-    assert once.limit == 8
+    assert (once.limit, once.lowered_for) == (8, "throttled")
     assert after(later(once, 4.9), [TOO_MANY], 16).limit == 8
-    assert after(later(once, 5.0), [TOO_MANY], 16).limit == 4
+    assert after(later(once, 5.0), [TOO_MANY] * 9, 16).limit == 4
+
+
+def test_it_is_halved_at_most_once_in_five_seconds_also_after_a_refusal():
+    assert after(Throttle(), [TOO_MANY, LATE, LATE], 16).limit == 8
+    assert after(after(Throttle(), [LATE], 16), [TOO_MANY, LATE], 16).limit == 8
+
+
+def test_two_refusals_in_a_hundred_answers_leave_the_limit_nearly_whole():
+    held, rooms = Throttle(), []
+    for _ in range(200):
+        held = later(after(held, [*[FINE] * 24, TOO_MANY, *[FINE] * 25], 100), 1.0)
+        rooms.append(held.room(100))
+    assert min(rooms) >= 98
 
 
 def test_a_limit_of_one_stays_one():
