@@ -189,7 +189,7 @@ class Instance:
         subprocess.run(command, env=environment, check=True, capture_output=True)
         self.token = self.call("POST", "/auth/login", {"email": EMAIL, "password": PASSWORD})["access_token"]
         scopes = [str(permission) for permission in Permission]
-        self.token = self.call("POST", "/tokens", {"name": "bench", "scopes": scopes, "days": 7})["token"]
+        self.token = self.call("POST", "/tokens", {"name": "bench", "scopes": scopes, "expires_in_days": 7})["token"]
         self.project_id = str(self.call("POST", "/projects", {"name": "Bench"})["id"])
         self.sign_in()
 
