@@ -25,12 +25,15 @@ def is_sleep(pid: int) -> bool:
 
 
 @WAYS
+@pytest.mark.parametrize("is_ignored", [False, True], ids=["", "behind-a-shell"])
 def test_it_ends_when_its_parent_is_killed(
-    by_kernel: bool, alive: Callable[[int], bool], eventually: Eventually
+    by_kernel: bool, is_ignored: bool, alive: Callable[[int], bool], eventually: Eventually
 ) -> None:
     starter = (
-        "import sys, time; from rhesis_app.infra.embedded.leash import Leash, start_leashed; "
-        f"print(start_leashed({SLEEP!r}, leash=Leash(by_kernel=sys.argv[1] == 'True')).pid, flush=True); time.sleep(60)"
+        "import signal, sys, time; from rhesis_app.infra.embedded.leash import Leash, start_leashed; "
+        f"signal.signal(signal.SIGQUIT, signal.SIG_IGN if {is_ignored} else signal.SIG_DFL); "
+        "leash = Leash(by_kernel=sys.argv[1] == 'True', death_signal=signal.SIGQUIT); "
+        f"print(start_leashed({SLEEP!r}, leash=leash).pid, flush=True); time.sleep(60)"
     )
     parent = subprocess.Popen([sys.executable, "-c", starter, str(by_kernel)], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
