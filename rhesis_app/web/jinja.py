@@ -29,5 +29,5 @@ class PageEnvironment(FlaskEnvironment):
     context_class = PageContext
 
     def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
-        """The globals of one template in one mapping, where Jinja chains two and searches both each time."""
-        return {**self.globals, **(d or {})}
+        """The globals of a template in one mapping, where Jinja chains two and searches both each time."""
+        return {**self.globals, **d} if d else self.globals

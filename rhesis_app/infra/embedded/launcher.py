@@ -48,8 +48,9 @@ def main(arguments: list[str]) -> int:
     plan: dict[str, Any] = json.loads(arguments[0])
     argv = arguments[1:]
     try:
-        # a shell starts what goes on behind it with some signals ignored: this one must end the program all the same
-        signal.signal(int(plan["signal"]), signal.SIG_DFL)
+        if plan["signal"] != signal.SIGKILL:
+            # a shell starts what goes on behind it with some signals ignored: this one must end the program all the same
+            signal.signal(int(plan["signal"]), signal.SIG_DFL)
         _leash(plan)
         if plan["hold"]:
             _hold(Path(plan["hold"]), plan["patience_s"])

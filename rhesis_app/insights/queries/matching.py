@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Subquery, and_, case, func, literal, or_
+from sqlalchemy import CTE, and_, case, func, literal, or_
 
 from rhesis_app.insights.rules.changes import Change
 from rhesis_app.kernel.scope import Scope
-from rhesis_app.runs.models import EffectiveEvaluation, EffectiveResult, EffectiveTest
+from rhesis_app.runs.models import EffectiveEvaluation, EffectiveResult, EffectiveTest, TestResult
 from rhesis_app.runs.queries.views import RunView
 from rhesis_app.scoring.reducers import MAJORITY, Reducer, ReducerName
 
@@ -54,7 +54,7 @@ def _asked(run: RunView) -> str:
     return f"a test is asked {run.trials} times and passes when {run.reducer.label}"
 
 
-def matched_results(scope: Scope, pair: Pair) -> tuple[Subquery, Subquery, Any, Any]:
+def matched_results(scope: Scope, pair: Pair) -> tuple[CTE, CTE, Any, Any]:
     """The two runs' results, or tests with what their trials came to; how they join, and what became of each test."""
     a, b = _side(scope, pair.baseline_id, "baseline", pair), _side(scope, pair.candidate_id, "candidate", pair)
     joined = a.c.test_id == b.c.test_id if pair.by_test else and_(a.c.test_id == b.c.test_id, a.c.trial == b.c.trial)
@@ -73,14 +73,16 @@ def matched_results(scope: Scope, pair: Pair) -> tuple[Subquery, Subquery, Any, 
     return a, b, joined, change
 
 
-def _side(scope: Scope, run_id: UUID, name: str, pair: Pair) -> Subquery:
+def _side(scope: Scope, run_id: UUID, name: str, pair: Pair) -> CTE:
+    """Read once: where a run is newer than what the planner knows of its table, a side would be read again for every row of the other."""
     if pair.by_test:
         unit = EffectiveTest
         return (
             scope.select(*(unit.test_id, unit.trial, unit.test_version_id, unit.result_id.label("id")))
             .add_columns(unit.outcome, unit.requirement_id, unit.position)
             .where(unit.run_id == run_id)
-            .subquery(name)
+            .cte(name)
+            .prefix_with("MATERIALIZED")
         )
     return (
         scope.select(
@@ -88,23 +90,28 @@ def _side(scope: Scope, run_id: UUID, name: str, pair: Pair) -> Subquery:
             *(EffectiveResult.outcome, EffectiveResult.requirement_id, EffectiveResult.position),
         )
         .where(EffectiveResult.run_id == run_id)
-        .subquery(name)
+        .cte(name)
+        .prefix_with("MATERIALIZED")
     )
 
 
-def judged(scope: Scope, run_id: UUID, name: str, pair: Pair) -> Subquery:
+def judged(scope: Scope, run_id: UUID, name: str, pair: Pair) -> CTE:
     """What each metric said in one of the two runs: of each result, or of each test."""
-    evaluation, result = EffectiveEvaluation, EffectiveResult
+    evaluation, result = EffectiveEvaluation, TestResult  # which test and trial an answer is of, no review changes
     query = (
         scope.select(evaluation.metric_version_id)
         .join(result, and_(result.organization_id == evaluation.organization_id, result.id == evaluation.result_id))
-        .where(evaluation.run_id == run_id, result.run_id == run_id, evaluation.applicable)
+        .where(evaluation.run_id == run_id, evaluation.applicable)
     )
     if not pair.by_test:
-        return query.add_columns(evaluation.verdict, result.test_version_id, result.trial).subquery(name)
+        return (
+            query.add_columns(evaluation.verdict, result.test_version_id, result.trial)
+            .cte(name)
+            .prefix_with("MATERIALIZED")
+        )
     verdict = _reduced_verdict(evaluation.verdict, pair.reducer)
     by_test = query.add_columns(result.test_version_id, literal(1).label("trial"), verdict.label("verdict"))
-    return by_test.group_by(evaluation.metric_version_id, result.test_version_id).subquery(name)
+    return by_test.group_by(evaluation.metric_version_id, result.test_version_id).cte(name).prefix_with("MATERIALIZED")
 
 
 def _reduced_verdict(verdict: Any, reducer: Reducer) -> Any:

@@ -202,5 +202,6 @@ def _matching(scope: Scope, run_id: UUID, chosen: ResultFilter, result: Any, sto
         flaky = scope.select(EffectiveTest.test_version_id).where(
             EffectiveTest.run_id == run_id, EffectiveTest.is_flaky
         )
-        query = query.where(result.test_version_id.in_(flaky))
+        once = flaky.cte().prefix_with("MATERIALIZED")
+        query = query.where(result.test_version_id.in_(select(once.c.test_version_id)))
     return query

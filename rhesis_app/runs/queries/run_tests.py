@@ -6,12 +6,11 @@ from uuid import UUID
 
 from sqlalchemy import Integer, Select, and_, case, func, literal, or_, select
 
-from rhesis_app.authoring.models import Requirement, TestVersion
+from rhesis_app.authoring.models import MetricVersion, Requirement, TestVersion
 from rhesis_app.kernel.paging import By, Page, PageRequest, keyset, page_of
 from rhesis_app.kernel.scope import Scope
-from rhesis_app.runs.models import EffectiveResult, EffectiveTest, TestResult, TestRun
+from rhesis_app.runs.models import EffectiveEvaluation, EffectiveResult, EffectiveTest, TestResult, TestRun
 from rhesis_app.runs.queries.result_keys import RANKS
-from rhesis_app.runs.queries.result_matches import failed_on
 from rhesis_app.runs.queries.runs import one_run
 from rhesis_app.scoring.reducers import mean, pass_at_k, pass_hat_k
 
@@ -111,7 +110,9 @@ def _narrowed(scope: Scope, query: Select[Any], run_id: UUID, chosen: RunTestFil
     if chosen.is_flaky:
         query = query.where(EffectiveTest.is_flaky)
     if chosen.metric_id or chosen.q:
-        query = query.where(EffectiveTest.test_version_id.in_(_with_result(scope, run_id, chosen)))
+        # looked up once, and not for each test again where a table has grown since it was last measured
+        found = _with_result(scope, run_id, chosen).cte().prefix_with("MATERIALIZED")
+        query = query.where(EffectiveTest.test_version_id.in_(select(found.c.test_version_id)))
     return query
 
 
@@ -119,7 +120,14 @@ def _with_result(scope: Scope, run_id: UUID, chosen: RunTestFilter) -> Select[An
     """Tests one of whose results failed on the metric, or holds the words."""
     query = scope.select(EffectiveResult.test_version_id).where(EffectiveResult.run_id == run_id)
     if chosen.metric_id:
-        query = query.where(failed_on(run_id, chosen.metric_id))
+        one = EffectiveEvaluation
+        judged = and_(MetricVersion.organization_id == one.organization_id, MetricVersion.id == one.metric_version_id)
+        failed = scope.select(one.result_id).join(MetricVersion, judged)
+        failed = failed.where(
+            one.run_id == run_id, one.verdict == "failed", MetricVersion.metric_id == chosen.metric_id
+        )
+        once = failed.cte().prefix_with("MATERIALIZED")
+        query = query.where(EffectiveResult.id.in_(select(once.c.result_id)))
     if chosen.q:
         said = (TestVersion.prompt, TestVersion.expected, EffectiveResult.output)
         query = query.join(TestVersion, _tested(EffectiveResult)).where(

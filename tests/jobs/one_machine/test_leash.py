@@ -48,6 +48,13 @@ def test_it_ends_when_its_parent_is_killed(
     assert eventually(lambda: not any(map(alive, family)))
 
 
+def test_it_may_be_killed_outright(alive: Callable[[int], bool], eventually: Eventually) -> None:
+    process = start_leashed(SLEEP, leash=Leash(death_signal=signal.SIGKILL))
+    assert eventually(lambda: is_sleep(process.pid))
+    process.kill()
+    assert process.wait(10) == -signal.SIGKILL
+
+
 @WAYS
 def test_its_own_end_is_reported_as_it_was(by_kernel: bool) -> None:
     leash = Leash(by_kernel=by_kernel)
