@@ -21,7 +21,7 @@ from tests.performance.test_growth import METRICS, many, rows_read
 
 TESTS, TRIALS = 80, 3
 MOST = 3 * (TESTS * TRIALS) * (TESTS * TRIALS * len(METRICS))
-"""Rows that a question may read. Where the planner knows nothing it may set each result beside each evaluation, but never read the run anew for each pair."""
+"""Rows that a question may read. Knowing nothing the planner may set each result beside each evaluation, but not read all again for each pair."""
 FLIPPED = {"passed": "failed", "failed": "passed", "error": "passed"}
 
 
