@@ -205,6 +205,16 @@ _OWN: dict[str, dict[str, Any]] = {
         "time_zone": "Europe/Berlin",
     },
     "/schedules/{schedule_id}": {"name": _TEXT, "cron": "*/30 * * * *", "time_zone": "UTC", "metric_ids": []},
+    "post /test-sets/{test_set_id}/runs": {
+        "endpoint_id": "",
+        "metric_ids": [],
+        "trials": 1,
+        "reducer": {"name": "mean"},
+        "cost_cap": 10,
+        "source": "live",
+    },
+    "/preflights": {"test_set_id": "", "endpoint_id": "", "metric_ids": [], "trials": 1, "cost_cap": 10, "call": False},
+    "/test-runs/{run_id}/rerun": {"only": None},
     "/schedules/preview": {"cron": "0 6 * * 1-5", "time_zone": "Europe/Berlin"},
     "/test-results/{result_id}/reviews": {"verdict": "failed", "comment": _TEXT},
 }
