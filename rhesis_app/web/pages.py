@@ -83,13 +83,8 @@ def _shell(section: str, project: ProjectWords | None) -> Shell:
         projects=list_projects(scope),
         section=section,
         flashes=_flashes(),
-        can_create_project=scope.may(Permission.PROJECT_WRITE),
-        can_manage_tokens=scope.may(Permission.TOKEN_MANAGE),
-        can_read_plugins=scope.may(Permission.PLUGIN_READ),
+        may=frozenset(one for one in Permission if scope.may(one)),
         unread=identity.unread,
-        can_read_members=scope.may(Permission.MEMBER_READ),
-        can_choose_preferences=scope.actor.user_id is not None,
-        can_read_jobs=scope.may(Permission.PROJECT_READ),
     )
 
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from rhesis_app.kernel.permissions import Permission
+
 Theme = Literal["auto", "light", "dark"]
 FlashKind = Literal["passed", "failed", "error", "note"]
 
@@ -51,13 +53,13 @@ class Shell:
     section: str = ""
     counts: Mapping[str, int] = field(default_factory=dict)
     flashes: tuple[Flash, ...] = ()
-    can_create_project: bool = False
-    can_manage_tokens: bool = False
-    can_read_plugins: bool = False
-    can_read_jobs: bool = False
-    can_choose_preferences: bool = False
-    can_read_members: bool = False
+    may: frozenset[Permission] = frozenset()
     unread: int = 0
+
+    @property
+    def can_create_project(self) -> bool:
+        """Whether the organization lets this person make projects."""
+        return Permission.PROJECT_WRITE in self.may
 
     @property
     def initials(self) -> str:
@@ -77,24 +79,18 @@ class Shell:
     @property
     def settings(self) -> tuple["NavEntry", ...]:
         """The settings this person may open."""
-        allowed = {
-            "members": self.can_read_members,
-            "preferences": self.can_choose_preferences,
-            "jobs": self.can_read_jobs,
-            "tokens": self.can_manage_tokens,
-            "plugins": self.can_read_plugins,
-        }
-        return tuple(entry for entry in SETTINGS_NAVIGATION if allowed[entry.key])
+        return tuple(entry for entry in SETTINGS_NAVIGATION if entry.needs is None or entry.needs in self.may)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NavEntry:
-    """One entry of the navigation: `endpoint` is the URL rule's name."""
+    """One entry of the navigation: `endpoint` is the URL rule's name, `needs` what a person must be allowed to see it."""
 
     key: str
     label: str
     icon: str
     endpoint: str
+    needs: Permission | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,11 +147,11 @@ PROJECT_NAVIGATION = (
     ),
 )
 SETTINGS_NAVIGATION = (
-    NavEntry(key="members", label="Members", icon="user", endpoint="members.index"),
+    NavEntry(key="members", label="Members", icon="user", endpoint="members.index", needs=Permission.MEMBER_READ),
     NavEntry(key="preferences", label="Notifications", icon="bell", endpoint="preferences.index"),
-    NavEntry(key="jobs", label="Background work", icon="clock", endpoint="jobs.index"),
-    NavEntry(key="tokens", label="API tokens", icon="key-round", endpoint="auth.tokens"),
-    NavEntry(key="plugins", label="Plugins", icon="puzzle", endpoint="plugins.index"),
+    NavEntry(key="jobs", label="Background work", icon="clock", endpoint="jobs.index", needs=Permission.PROJECT_READ),
+    NavEntry(key="tokens", label="API tokens", icon="key-round", endpoint="auth.tokens", needs=Permission.TOKEN_MANAGE),
+    NavEntry(key="plugins", label="Plugins", icon="puzzle", endpoint="plugins.index", needs=Permission.PLUGIN_READ),
 )
 
 

@@ -8,7 +8,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from tests.api.odd_input import SECRET, Odd, Operation, odd_requests, operations, sensible
-from tests.auth.test_isolation import everything_of
+from tests.auth.rows import everything_of
 from tests.people import Person
 
 NEEDED = {"type", "title", "status", "detail", "request_id"}

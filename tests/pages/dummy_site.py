@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from flask import Flask
 
 from rhesis_app.infra.site import site_directory
+from rhesis_app.kernel.permissions import BUILT_IN_ROLES
 from rhesis_app.web.shell import BareShell, ProjectLink, Shell
 from rhesis_app.web.templating import configure_templates
 
@@ -57,9 +58,7 @@ SHELL = Shell(
     projects=(PROJECT, ProjectLink(name="Warehouse Agent", slug="warehouse-agent")),
     section="runs",
     counts={"runs": 214},
-    can_create_project=True,
-    can_manage_tokens=True,
-    can_read_plugins=True,
+    may=BUILT_IN_ROLES["Admin"],
 )
 BARE = BareShell(nonce="n0nce")
 

@@ -45,7 +45,7 @@ def test_outside_a_project_only_the_projects_are_offered(site: Flask) -> None:
 
 
 def test_what_one_may_not_do_is_not_offered(site: Flask) -> None:
-    html = page(site, replace(dummy.SHELL, can_create_project=False, can_manage_tokens=False, can_read_plugins=False))
+    html = page(site, replace(dummy.SHELL, may=frozenset()))
     assert "New project" not in html
     assert not {"/settings/tokens", "/settings/plugins", "/settings/members"} & set(re.findall(r'href="([^"]+)"', html))
 

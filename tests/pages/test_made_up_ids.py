@@ -9,7 +9,8 @@ from sqlalchemy import Engine
 
 from rhesis_app.kernel.ids import new_id
 from rhesis_app.projects.actions import create_project
-from tests.auth.test_isolation import NOT_ROWS, QUERIES, Theirs, everything_of, snapshot
+from tests.auth.rows import NOT_ROWS, QUERIES, Theirs, everything_of
+from tests.auth.test_isolation import snapshot
 from tests.people import Person
 
 # arguments that are no ids

@@ -13,7 +13,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from rhesis_app.infra.llm import LlmClient
-from tests.auth.test_isolation import NOT_ROWS, Theirs, everything_of
+from tests.auth.rows import NOT_ROWS, Theirs, everything_of
 from tests.pages.forms_in import Form, forms_in
 from tests.people import Person
 

@@ -15,7 +15,7 @@ from rhesis_app.kernel.permissions import BUILT_IN_ROLES, Permission
 from rhesis_app.projects.actions import create_project
 from rhesis_app.tenancy.models import Organization
 from rhesis_app.web.access import access_of
-from tests.auth.test_isolation import Theirs, everything_of
+from tests.auth.rows import Theirs, everything_of
 from tests.pages.test_odd_forms import pages
 from tests.people import Person, add_member
 

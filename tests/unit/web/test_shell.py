@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from rhesis_app.kernel.permissions import Permission
 from rhesis_app.web.shell import ProjectLink, Shell, initials_of
 
 SHELL = Shell(
@@ -56,6 +57,7 @@ def test_outside_a_project_there_is_no_project_navigation() -> None:
 
 
 def test_settings_that_may_not_be_opened_are_not_shown() -> None:
-    assert SHELL.settings == ()
-    assert [entry.key for entry in replace(SHELL, can_manage_tokens=True).settings] == ["tokens"]
-    assert [entry.key for entry in replace(SHELL, can_read_plugins=True).settings] == ["plugins"]
+    assert [entry.key for entry in SHELL.settings] == ["preferences"]
+    for permission, key in ((Permission.TOKEN_MANAGE, "tokens"), (Permission.PLUGIN_READ, "plugins")):
+        seen = replace(SHELL, may=frozenset({permission})).settings
+        assert {entry.key for entry in seen} == {"preferences", key}
