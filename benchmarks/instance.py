@@ -124,14 +124,16 @@ class Instance:
         took = time.perf_counter() - began
         return str(made["test_set_id"]), took
 
-    def start(self, test_set_id: str, endpoint_id: str, metric_ids: Sequence[str]) -> str:
+    def start(self, test_set_id: str, endpoint_id: str, metric_ids: Sequence[str], trials: int = 1) -> str:
         """A run, accepted."""
-        return str(self.start_timed(test_set_id, endpoint_id, metric_ids)[0])
+        return str(self.start_timed(test_set_id, endpoint_id, metric_ids, trials)[0])
 
-    def start_timed(self, test_set_id: str, endpoint_id: str, metric_ids: Sequence[str]) -> tuple[str, float]:
+    def start_timed(
+        self, test_set_id: str, endpoint_id: str, metric_ids: Sequence[str], trials: int = 1
+    ) -> tuple[str, float]:
         """A run, and the seconds until it was accepted."""
         began = time.perf_counter()
-        body = {"endpoint_id": endpoint_id, "metric_ids": list(metric_ids)}
+        body = {"endpoint_id": endpoint_id, "metric_ids": list(metric_ids), "trials": trials}
         run = self.call("POST", f"/test-sets/{test_set_id}/runs", body)
         return str(run["id"]), time.perf_counter() - began
 

@@ -20,7 +20,10 @@ _CLAIM = text(
 WITH spent AS (
   SELECT 1 FROM test_run WHERE organization_id = :organization AND id = :run AND spent >= cost_cap
 ), live AS (
-  SELECT count(*) AS n FROM work_item WHERE endpoint_id = CAST(:endpoint AS uuid) AND lease_owner IS NOT NULL AND lease_until > now()
+  SELECT count(*) AS n, count(*) FILTER (WHERE lease_owner <> :me) AS others FROM work_item
+   WHERE endpoint_id = CAST(:endpoint AS uuid) AND lease_owner IS NOT NULL AND lease_until > now()
+), room AS (
+  SELECT CASE WHEN others = 0 AND :ahead > 0 THEN :k + :ahead ELSE LEAST(:k, GREATEST(0, :most - n)) END AS n FROM live
 ), one AS MATERIALIZED (
   SELECT run_id, test_version_id, trial FROM work_item
    WHERE organization_id = :organization AND run_id = :run AND lease_owner IS NULL AND solo AND not_before <= now()
@@ -31,7 +34,7 @@ WITH spent AS (
    WHERE organization_id = :organization AND run_id = :run AND lease_owner IS NULL AND NOT solo AND not_before <= now()
      AND endpoint_id IS NOT DISTINCT FROM CAST(:endpoint AS uuid)
      AND NOT EXISTS (SELECT 1 FROM one) AND NOT EXISTS (SELECT 1 FROM spent)
-   ORDER BY not_before, position LIMIT LEAST(:k, GREATEST(0, :most - (SELECT n FROM live))) FOR UPDATE SKIP LOCKED
+   ORDER BY not_before, position LIMIT (SELECT n FROM room) FOR UPDATE SKIP LOCKED
 ), taken AS (
   UPDATE work_item w SET attempt = w.attempt + 1, fence = w.fence + 1, lease_owner = :me, lease_until = now() + make_interval(secs => :lease)
     FROM (TABLE one UNION ALL TABLE many) c WHERE (w.run_id, w.test_version_id, w.trial) = (c.run_id, c.test_version_id, c.trial)
@@ -47,6 +50,8 @@ SELECT t.*, v.test_id, v.requirement_id, v.prompt, v.expected, v.messages, v.con
 class ClaimRequest:
     """At most `k` items of a run for `owner`, while the endpoint has fewer than `most` calls in flight.
 
+    `ahead` more are taken to wait for the owner's threads, if nobody else holds items of this endpoint: then the threads
+    alone are the limit. Whoever comes later finds them leased and takes fewer.
     Only items that ask this endpoint are claimed. Those without one take a stored or recorded answer: nobody is called, and
     only the slice's own width is a limit.
     """
@@ -57,6 +62,7 @@ class ClaimRequest:
     k: int
     most: int
     is_idle: bool
+    ahead: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +98,7 @@ class Item:
 
 def claim(scope: Scope, wanted: ClaimRequest) -> list[Item]:
     """Lease items. Call it inside `atomic()`, with the endpoint's throttle locked; nothing is sent before the commit."""
-    if wanted.k <= 0 or wanted.most <= 0:
+    if wanted.k + wanted.ahead <= 0 or wanted.most <= 0:
         return []
     rows = scope.session.execute(
         _CLAIM,
@@ -102,6 +108,7 @@ def claim(scope: Scope, wanted: ClaimRequest) -> list[Item]:
             "run": wanted.run_id,
             "me": wanted.owner,
             "k": wanted.k,
+            "ahead": wanted.ahead,
             "most": wanted.most,
             "alone": 1 if wanted.is_idle else 0,
             "lease": LEASE_S,

@@ -6,7 +6,6 @@ import random
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 from uuid import UUID
@@ -22,6 +21,7 @@ from rhesis_app.endpoints.rules.throttle import Throttle
 from rhesis_app.infra.outages import passes
 from rhesis_app.kernel.ids import new_id
 from rhesis_app.kernel.scope import Scope
+from rhesis_app.runs.actions.askers import Askers
 from rhesis_app.runs.actions.claim import ClaimRequest, Item, claim
 from rhesis_app.runs.actions.cost_caps import end_spent_run
 from rhesis_app.runs.actions.finalise import finalise_run
@@ -41,6 +41,7 @@ _Done = TypeVar("_Done")
 
 _BATCH: Final = 50
 _GATHER_S: Final = 0.02
+_AHEAD_GATHER_S: Final = 0.1  # no thread is idle meanwhile, and a fuller batch costs fewer statements
 _LOOK_S: Final = 1.0
 _STOP_S: Final = 20.0
 _REST_S: Final = 5.0
@@ -77,9 +78,11 @@ class _Slice:
     stop: threading.Event
     clock: Callable[[], float]
     holder: Holder
+    askers: Askers
     started: float
     answers: "queue.SimpleQueue[Answer]" = field(default_factory=queue.SimpleQueue)
     in_flight: dict[tuple[UUID, int], Item] = field(default_factory=dict)
+    recalled: list[Item] = field(default_factory=list)
     looked: float = 0.0
     renewed: float = 0.0
     closed: bool = False
@@ -92,6 +95,11 @@ class _Slice:
     @property
     def width(self) -> int:
         return min(SLOT_THREADS, self.plan.width)
+
+    @property
+    def ahead(self) -> int:
+        """How many items may wait for a thread: none beside a throttle that may yet lower its limit."""
+        return self.askers.ahead(self.width) if self.throttle.is_calm and not self.closed else 0
 
     @property
     def wants(self) -> int:
@@ -116,13 +124,16 @@ def drive_run(
     scope.session.rollback()  # no transaction stays open while the endpoint thinks
     holder = Holder(run_id=run_id, endpoint_id=plan.endpoint_id, owner=owner)
     now = clock()
-    held = _Slice(scope=scope, plan=plan, stop=stop, clock=clock, holder=holder, started=now, renewed=now)
+    # what is held ahead is asked even if the run reaches its cap meanwhile
+    askers = Askers(min(SLOT_THREADS, plan.most), holds_ahead=run.cost_cap is None)
+    held = _Slice(
+        scope=scope, plan=plan, stop=stop, clock=clock, holder=holder, askers=askers, started=now, renewed=now
+    )
     with plan.book.held(scope, held.wants):
-        pool = ThreadPoolExecutor(max(1, min(SLOT_THREADS, plan.most)), thread_name_prefix="ask")
         try:
-            _turn(held, pool)
+            _turn(held)
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            askers.close()
     if held.is_spent:
         end_spent_run(scope, run_id)
     return not finalise_run(scope, run_id) and not stop.is_set() and not held.rests
@@ -145,13 +156,13 @@ def _begin(scope: Scope, run_id: UUID) -> TestRun | None:
         return row
 
 
-def _turn(held: _Slice, pool: ThreadPoolExecutor) -> None:
+def _turn(held: _Slice) -> None:
     """Fill, wait, write, until nothing is in flight and nothing more is to be claimed."""
-    _exchange(held, pool, [])
+    _exchange(held, [])
     while held.in_flight or not held.closed:
         answers = _gather(held)
         _look(held)
-        _exchange(held, pool, answers)
+        _exchange(held, answers)
         if held.stop.is_set() and held.clock() - held.started > _STOP_S and held.in_flight:
             _abandon(held)
             return
@@ -166,36 +177,54 @@ def _gather(held: _Slice) -> list[Answer]:
     gathered: list[Answer] = []
     try:
         gathered.append(held.answers.get(timeout=0.25))
-        until = held.clock() + _GATHER_S
-        while len(gathered) < _BATCH and (left := until - held.clock()) > 0:
+        began = held.clock()
+        while len(gathered) < _BATCH:
+            some_wait = len(held.in_flight) - len(gathered) > held.askers.threads
+            left = began + (_AHEAD_GATHER_S if some_wait else _GATHER_S) - held.clock()
+            if left <= 0:
+                break
             gathered.append(held.answers.get(timeout=left))
     except queue.Empty:
         pass
     return gathered
 
 
-def _exchange(held: _Slice, pool: ThreadPoolExecutor, answers: list[Answer]) -> None:
+def _exchange(held: _Slice, answers: list[Answer]) -> None:
     """One transaction: write what came, let the throttle learn from it, claim for the threads that are free."""
     for answer in answers:
         held.in_flight.pop(answer.item.key, None)
-    free = 0 if held.closed or _holds_solo(held) else max(0, held.width - len(held.in_flight))
-    if not answers and not free:
+    held.askers.answered([answer.item for answer in answers])
+    if held.closed:
+        _recall(held)
+    wanted = 0 if held.closed or _holds_solo(held) else max(0, held.width + held.ahead - len(held.in_flight))
+    if not answers and not wanted and not held.recalled:
         return
-    items = _patiently(held, lambda: _write_and_claim(held, answers, free), answers)
+    items = _patiently(held, lambda: _write_and_claim(held, answers, wanted), answers)
+    held.recalled.clear()
     for item in items:
         held.in_flight[item.key] = item
-        pool.submit(_ask, held, item)
+        held.askers.ask(item, lambda item: _ask(held, item))
     if not items and not answers and not held.in_flight:
         held.looked = 0.0
 
 
-def _write_and_claim(held: _Slice, answers: list[Answer], free: int) -> list[Item]:
+def _write_and_claim(held: _Slice, answers: list[Answer], wanted: int) -> list[Item]:
     with held.scope.atomic():
         _write(held, answers)
-        room = _room(held, answers, free)
-        items = claim(held.scope, _request(held, free, room)) if free else []
+        room = _room(held, answers, wanted)
+        if not held.ahead:
+            _recall(held)
+        give_back(held.scope, held.holder, [Later(item=item, was_asked=False) for item in held.recalled])
+        items = claim(held.scope, _request(held, wanted, room)) if wanted else []
         held.plan.source.get_ready(held.scope, items)
     return items
+
+
+def _recall(held: _Slice) -> None:
+    """What waits for a thread is not asked: the run ends, or its endpoint takes fewer calls than it did."""
+    for item in held.askers.recall():
+        del held.in_flight[item.key]
+        held.recalled.append(item)
 
 
 def _patiently(held: _Slice, work: Callable[[], _Done], answers: Sequence[Answer] = ()) -> _Done:
@@ -243,7 +272,7 @@ def _ask(held: _Slice, item: Item) -> None:
         held.answers.put(Answer(item=item, exchange=exchange, outcome=Outcome.ERROR))
 
 
-def _room(held: _Slice, answers: list[Answer], free: int) -> int:
+def _room(held: _Slice, answers: list[Answer], wanted: int) -> int:
     """How many calls may be in flight, by a throttle that has learned from these answers; its row stays locked.
 
     Nothing is asked of the row where nothing is to be claimed and all went well.
@@ -251,17 +280,19 @@ def _room(held: _Slice, answers: list[Answer], free: int) -> int:
     if held.plan.endpoint_id is None:
         return held.plan.limit
     calls = [seen_of(answer.exchange) for answer in answers if answer.was_asked]
-    if free or not held.throttle.is_calm or not all(seen.is_plain for seen in calls):
+    if wanted or not held.throttle.is_calm or not all(seen.is_plain for seen in calls):
         held.throttle = learn(held.scope, held.plan.endpoint_id, calls, held.plan.limit)
     return held.throttle.room(held.plan.limit)
 
 
-def _request(held: _Slice, free: int, room: int) -> ClaimRequest:
+def _request(held: _Slice, wanted: int, room: int) -> ClaimRequest:
+    free = max(0, held.width - len(held.in_flight))
     return ClaimRequest(
         run_id=held.plan.run_id,
         endpoint_id=held.plan.endpoint_id,
         owner=held.holder.owner,
-        k=free,
+        k=min(wanted, free),
+        ahead=max(0, min(wanted, held.width + held.ahead - len(held.in_flight)) - free),
         most=room,
         is_idle=not held.in_flight,
     )
