@@ -187,19 +187,20 @@ class RunMetric(TenantOwned, Base):
 class WorkItem(TenantOwned, Base):
     """One answer still to be got, or with no endpoint a stored one still to be scored.
 
-    Leased exactly when owner and deadline are set; the fence rises with every claim and loss.
+    Leased exactly when owner and deadline are set; the fence rises with every claim and loss. The run's key holds the
+    organization too, and versions come from the run's test set: keys of their own would cost a large run half of its start.
     """
 
     __tablename__ = "work_item"
     __table_args__ = (
         belongs_to("run_id", "test_run"),
-        belongs_to("test_version_id", "test_version"),
         belongs_to("endpoint_id", "endpoint"),
         CheckConstraint("(lease_owner IS NULL) = (lease_until IS NULL)", name="lease"),
         Index("ix_work_item_due", "run_id", "not_before", postgresql_where=text("lease_owner IS NULL")),
         Index("ix_work_item_lease", "lease_until", postgresql_where=text("lease_owner IS NOT NULL")),
         Index("ix_work_item_endpoint", "endpoint_id", "lease_until", postgresql_where=text("lease_owner IS NOT NULL")),
     )
+    organization_id: Mapped[UUID] = mapped_column()
     run_id: Mapped[UUID] = mapped_column(primary_key=True)
     test_version_id: Mapped[UUID] = mapped_column(primary_key=True)
     trial: Mapped[int] = mapped_column(primary_key=True)
