@@ -22,8 +22,6 @@ BASE = 10_000
 ENOUGH, PATIENCE_MS = 5, 4_000
 """An address that is slow is asked less often, so that the whole ends in minutes."""
 LIMIT, LIMIT_OF_SEARCH = 1.3, 10.0
-EXACT = frozenset({"tests, with their count", "tests page of a set", "overview"})
-"""They say exact numbers of what can change at any time, which grows with what there is to count; no page of a list does."""
 SEARCHES = frozenset({"results, text search", "tests, text search"})
 
 
@@ -93,7 +91,7 @@ def _filled(running: Instance, sizes: tuple[int, ...]) -> dict[int, dict[str, An
             run_id = running.start(test_set, endpoint_id, metric_ids)
             running.await_end(run_id)
             multiply(running, running.project_id, run_id, size)
-            made[size] = {"project": running.project_id, "slug": f"grow-{size}", "run": run_id, "set": test_set}
+            made[size] = {"project": running.project_id, "slug": f"grow-{size}", "run": run_id}
     return made
 
 
@@ -120,7 +118,6 @@ def _addresses(running: Instance, one: Mapping[str, Any]) -> dict[str, str]:
         "tests, with their count": f"{tests}&count=true",
         "tests, text search": f"{tests}&q=quagga",
         "tests page": f"{page}/tests",
-        "tests page of a set": f"{page}/test-sets/{one['set']}",
         "overview": f"{page}/",
     }
 

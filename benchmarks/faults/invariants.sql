@@ -32,9 +32,11 @@ SELECT r.id FROM test_run r
        ((r.totals->>'passed')::int + (r.totals->>'failed')::int + (r.totals->>'error')::int + (r.totals->>'unscored')::int + (r.totals->>'cancelled')::int,
         (r.totals->>'passed')::int + (r.totals->>'failed')::int + (r.totals->>'error')::int + (r.totals->>'unscored')::int);
 
--- name: live leases of an endpoint are never more than its limit
+-- name: live leases of an endpoint are never more than its limit, or held by one slice, of which as many may wait for a thread
 SELECT e.id FROM endpoint e
- WHERE e.max_concurrency < (SELECT count(*) FROM work_item w WHERE w.endpoint_id = e.id AND w.lease_until > now());
+  JOIN (SELECT endpoint_id, count(*) AS leases, count(DISTINCT lease_owner) AS owners FROM work_item WHERE lease_until > now() GROUP BY 1) w
+    ON w.endpoint_id = e.id
+ WHERE w.leases > e.max_concurrency * CASE w.owners WHEN 1 THEN 2 ELSE 1 END;
 
 -- name: an answer has every evaluation that its run asks for
 SELECT t.id FROM test_result t

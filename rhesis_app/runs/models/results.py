@@ -63,7 +63,7 @@ class TestResult(ResultColumns, TenantOwned, Base):
         Index("ix_test_result_run_outcome", "run_id", "outcome", "position", "trial"),
         Index(
             "ix_test_result_run_requirement",
-            *("run_id", "requirement_id", "outcome"),
+            *("run_id", "requirement_id", "outcome", "position", "trial"),
             postgresql_include=["organization_id"],
         ),
         Index("ix_test_result_run_position", "run_id", "position", "trial"),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, exists, func, select
+from sqlalchemy import Select, and_, exists, func, literal, select, true
 
 from rhesis_app.authoring.models import (
     Requirement,
@@ -17,6 +17,7 @@ from rhesis_app.authoring.models import (
     TestSetVersionItem,
     TestVersion,
 )
+from rhesis_app.authoring.queries.narrowing import COUNTED_TO
 from rhesis_app.endpoints.models import Endpoint
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.scope import Scope
@@ -32,7 +33,8 @@ QUICK_CHECK = r"^Quick check \d+$"
 class ProjectState:
     """How many live things a project has. `test_sets` and `set_runs` are without quick checks; `never_run` counts tests.
 
-    `judged` counts the requirements and test sets that have metrics.
+    Tests are counted to one more than `COUNTED_TO`, and `never_run` among the newest of so many. `judged` counts the
+    requirements and test sets that have metrics.
     """
 
     endpoints: int
@@ -42,6 +44,16 @@ class ProjectState:
     judged: int
     runs: int
     set_runs: int
+
+    @property
+    def looked_at(self) -> int:
+        """How many tests `never_run` was counted among."""
+        return min(self.tests, COUNTED_TO)
+
+    @property
+    def has_more_tests(self) -> bool:
+        """Whether there are more tests than were looked at."""
+        return self.tests > COUNTED_TO
 
 
 def project_state(scope: Scope, project_id: UUID) -> ProjectState:
@@ -60,13 +72,14 @@ def project_state(scope: Scope, project_id: UUID) -> ProjectState:
         _count(TestSet).where(own_set, set_has_metric).scalar_subquery()
         + _count(Requirement).where(_live(Requirement), requirement_has_metric).scalar_subquery()
     )
+    tests = select(func.count()).select_from(_newest(scope, project_id, COUNTED_TO + 1))
     row = scope.session.execute(
         scope.select(Project.id)
         .where(Project.id == project_id)
         .add_columns(
             _count(Endpoint).where(_live(Endpoint)).scalar_subquery().label("endpoints"),
-            _count(Test).where(_live(Test)).scalar_subquery().label("tests"),
-            _count(Test).where(_live(Test), ~_was_run()).scalar_subquery().label("never_run"),
+            tests.scalar_subquery().label("tests"),
+            _never_run(scope, project_id).label("never_run"),
             _count(TestSet).where(own_set).scalar_subquery().label("test_sets"),
             judged.label("judged"),
             _count(TestRun).scalar_subquery().label("runs"),
@@ -127,21 +140,37 @@ def _live(rows: Any) -> Any:
     return rows.archived_at.is_(None)
 
 
-def _was_run() -> Any:
-    """Whether any version of the test is part of a test set's version that was run: far fewer rows than results are.
+def _newest(scope: Scope, project_id: UUID, most: int) -> Any:
+    """So many of the project's tests."""
+    query = scope.select(Test.organization_id, Test.id).where(Test.project_id == project_id, _live(Test))
+    return query.order_by(Test.id.desc()).limit(most).subquery()
 
-    Each version of a set counts once, however often it was run: joined to its runs, every test would stand there for every run.
+
+def _never_run(scope: Scope, project_id: UUID) -> Any:
+    """How many of the newest tests have no version in a test set's version that was run: far fewer rows than results are.
+
+    Each test is looked up by itself. Left to choose, the planner reads all tests of the organization for those of one project.
     """
-    ran = (
-        select(TestRun.test_set_version_id)
-        .where(TestRun.organization_id == Project.organization_id, TestRun.project_id == Project.id)
-        .correlate(Project)
-        .distinct()
+    newest = _newest(scope, project_id, COUNTED_TO)
+    ran = scope.select(TestRun.test_set_version_id).where(TestRun.project_id == project_id).distinct()
+    was_run = (
+        select(literal(1).label("it"))
+        .select_from(TestVersion)
+        .join(
+            TestSetVersionItem,
+            and_(
+                TestSetVersionItem.organization_id == TestVersion.organization_id,
+                TestSetVersionItem.test_version_id == TestVersion.id,
+            ),
+        )
+        .where(
+            TestVersion.organization_id == newest.c.organization_id,
+            TestVersion.test_id == newest.c.id,
+            TestSetVersionItem.test_set_version_id.in_(ran),
+        )
+        .correlate(newest)
+        .limit(1)
+        .lateral()
     )
-    return exists().where(
-        TestVersion.organization_id == Test.organization_id,
-        TestVersion.test_id == Test.id,
-        TestSetVersionItem.organization_id == TestVersion.organization_id,
-        TestSetVersionItem.test_version_id == TestVersion.id,
-        TestSetVersionItem.test_set_version_id.in_(ran),
-    )
+    rows = newest.outerjoin(was_run, true())
+    return select(func.count()).select_from(rows).where(was_run.c.it.is_(None)).scalar_subquery()
