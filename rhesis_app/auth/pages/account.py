@@ -117,8 +117,14 @@ def _email_page(typed: str = "", *, error: AppError | None = None) -> Response:
 
 def _deactivate_page(typed: str = "", *, error: AppError | None = None) -> Response:
     scope = current_scope()
-    views = {"me": view_me(scope), "solely_owned": solely_owned(scope)}
-    return render_page("profile/deactivate.html", section="profile", typed=typed, **views, **_said(error))
+    return render_page(
+        "profile/deactivate.html",
+        section="profile",
+        typed=typed,
+        me=view_me(scope),
+        solely_owned=solely_owned(scope),
+        **_said(error),
+    )
 
 
 def _ended(error: AppError) -> Response:
