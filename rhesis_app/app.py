@@ -7,12 +7,17 @@ from flask import Flask
 from flask_cors import CORS
 
 import rhesis_app
+from rhesis_app.auth.api import account as account_api
 from rhesis_app.auth.api import identity as auth_api
 from rhesis_app.auth.api import me as me_api
+from rhesis_app.auth.api import second_factor as second_factor_api
 from rhesis_app.auth.guard import register_guard, register_identity
 from rhesis_app.auth.pages import accept as invitations_pages
+from rhesis_app.auth.pages import account as account_pages
 from rhesis_app.auth.pages import profile as profile_pages
+from rhesis_app.auth.pages import register as register_pages
 from rhesis_app.auth.pages import reset as reset_pages
+from rhesis_app.auth.pages import second_factor as second_factor_pages
 from rhesis_app.auth.pages import sign_in as auth_pages
 from rhesis_app.authoring import jobs as imports_jobs
 from rhesis_app.authoring.api import attacks as attacks_api
@@ -103,8 +108,11 @@ from rhesis_app.web.tokens import register_tokens
 PAGES: tuple[ModuleType, ...] = (
     auth_pages,
     invitations_pages,
+    register_pages,
     reset_pages,
     profile_pages,
+    second_factor_pages,
+    account_pages,
     organizations_pages,
     members_pages,
     plugins_pages,
@@ -136,6 +144,8 @@ PAGES: tuple[ModuleType, ...] = (
 APIS: tuple[ModuleType, ...] = (
     auth_api,
     me_api,
+    second_factor_api,
+    account_api,
     organizations_api,
     members_api,
     invitations_api,

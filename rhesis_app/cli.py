@@ -186,6 +186,19 @@ def reset_link(email: str, *, url: str) -> None:
 @main.command(
     context_settings={"ignore_unknown_options": True},
     add_help_option=False,
+    short_help="Help somebody with their account.",
+)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+def account(words: tuple[str, ...]) -> None:
+    """Help somebody with their account; `account --help` says more."""
+    from rhesis_app.auth.cli import account as group
+
+    group.main(args=list(words), prog_name="rhesis-app account", obj=lambda: _fit_host(running=True))
+
+
+@main.command(
+    context_settings={"ignore_unknown_options": True},
+    add_help_option=False,
     short_help="Make or remove the demonstration.",
 )
 @click.argument("words", nargs=-1, type=click.UNPROCESSED)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, func, text
+from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from rhesis_app.infra.orm import Base, Identified, Stamped, TenantOwned
@@ -55,7 +55,10 @@ class ApiToken(Identified, Stamped, TenantOwned, Base):
 
 
 class OneTimeToken(Identified, Base):
-    """A link that works once: first start, sign-in of the demo; later e-mail, reset and invitation."""
+    """A secret that works once: links of the first start, the demo, a new password; the second step of a sign-in.
+
+    `email` is the address that one of purpose `address` proves.
+    """
 
     __tablename__ = "one_time_token"
     purpose: Mapped[str]
@@ -63,9 +66,43 @@ class OneTimeToken(Identified, Base):
     user_id: Mapped[UUID | None] = mapped_column(ForeignKey("app_user.id", ondelete="CASCADE"))
     organization_id: Mapped[UUID | None] = mapped_column(ForeignKey("organization.id", ondelete="CASCADE"))
     target: Mapped[str] = mapped_column(default="/", server_default="/")
+    email: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
+
+
+class UserTotp(Base):
+    """Somebody's authenticator app. `secret` is sealed for the user; `last_step` is the newest time step that was used."""
+
+    __tablename__ = "user_totp"
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("app_user.id", ondelete="CASCADE"), primary_key=True)
+    secret: Mapped[str]
+    last_step: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    confirmed_at: Mapped[datetime | None]
+
+
+class RecoveryCode(Identified, Base):
+    """What stands in, once, for a code of the authenticator app."""
+
+    __tablename__ = "recovery_code"
+    __table_args__ = (UniqueConstraint("user_id", "sha256"),)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("app_user.id", ondelete="CASCADE"))
+    sha256: Mapped[str]
+    used_at: Mapped[datetime | None]
+
+
+class Registration(Identified, Base):
+    """What somebody registers with, until the link of a letter shows whose address it is. Reached through functions alone."""
+
+    __tablename__ = "registration"
+    email: Mapped[str]
+    name: Mapped[str]
+    organization_name: Mapped[str]
+    password_hash: Mapped[str]
+    sha256: Mapped[str] = mapped_column(unique=True)
+    expires_at: Mapped[datetime]
 
 
 class LoginAttempt(Identified, Base):

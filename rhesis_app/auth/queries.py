@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, exists, func, select, text
 
-from rhesis_app.auth.models import ApiToken, Session
+from rhesis_app.auth.models import ApiToken, RecoveryCode, Session, UserTotp
 from rhesis_app.auth.rules import device_of
 from rhesis_app.kernel.host import Host
 from rhesis_app.kernel.paging import By, Page, PageRequest, keyset, page_of
@@ -23,6 +23,12 @@ MAILED: Final = (
 UNSENT: Final = (
     "This installation sends no mail. An owner or administrator of your organization can make a link on the members page, "
     "and whoever runs the server with rhesis-app reset-link."
+)
+
+BEGUN: Final = "A letter is on its way to this address. Its link works for 30 minutes and finishes the registration."
+AT_ONCE: Final = (
+    "If nobody is registered with this address, the account is made: sign in. This installation sends no mail, so the address "
+    "stays unconfirmed."
 )
 
 
@@ -42,16 +48,34 @@ class TokenView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MyUser:
+    """A person, to themselves. `totp` says whether a code of an authenticator app is asked for."""
+
+    id: UUID
+    name: str
+    email: str
+    email_verified: bool
+    totp: bool
+    theme: str
+    last_login_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MyOrganization:
+    """Where the credential works, and as what."""
+
+    id: UUID
+    name: str
+    slug: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MeView:
     """Who the credential belongs to, where it works, and what it may do there. `kind` is `user` or `token`."""
 
-    user_id: UUID
-    name: str
-    email: str
-    theme: str
-    organization_id: UUID
-    organization_name: str
-    role: str
+    user: MyUser
+    organization: MyOrganization
     kind: str
     permissions: tuple[str, ...]
 
@@ -77,6 +101,11 @@ def needs_first_owner(host: Host) -> bool:
 def asked_words(host: Host) -> str:
     """What to tell whoever asks for a new password, whether or not they are registered."""
     return MAILED if host.sends_links else UNSENT
+
+
+def registered_words(host: Host) -> str:
+    """What to tell whoever registers, whether or not they are registered already."""
+    return BEGUN if host.sends_links else AT_ONCE
 
 
 def view_token(row: ApiToken) -> TokenView:
@@ -112,22 +141,35 @@ def list_tokens(scope: Scope, request: PageRequest) -> Page[TokenView]:
 
 def view_me(scope: Scope) -> MeView:
     """The actor as a person, in this organization."""
+    has_totp = exists().where(UserTotp.user_id == User.id, UserTotp.confirmed_at.is_not(None))
     query = (
-        scope.select(
-            Membership.user_id, User.name, User.email, User.theme, Organization.name.label("organization_name")
-        )
-        .add_columns(Role.name.label("role"))
+        scope.select(Membership.user_id, User.id, User.name, User.email, User.theme, User.last_login_at)
+        .add_columns(User.email_verified_at.is_not(None).label("email_verified"), has_totp.label("totp"))
+        .add_columns(Organization.name.label("organization_name"), Organization.slug, Role.name.label("role"))
         .join(User, User.id == Membership.user_id)
         .join(Organization, Organization.id == Membership.organization_id)
         .join(Role, (Role.organization_id == Membership.organization_id) & (Role.id == Membership.role_id))
         .where(Membership.user_id == scope.actor.user_id)
     )
+    row = scope.session.execute(query).mappings().one()
+    there = MyOrganization(id=scope.organization_id, name=row["organization_name"], slug=row["slug"], role=row["role"])
     return MeView(
-        **scope.session.execute(query).mappings().one(),
-        organization_id=scope.organization_id,
+        user=MyUser(**{name: row[name] for name in MyUser.__slots__}),
+        organization=there,
         kind=scope.actor.kind,
         permissions=tuple(sorted(scope.actor.permissions)),
     )
+
+
+def recovery_codes_left(scope: Scope) -> int:
+    """How many of the actor's recovery codes were not used yet."""
+    query = select(func.count()).where(RecoveryCode.user_id == scope.actor.user_id, RecoveryCode.used_at.is_(None))
+    return int(scope.session.scalar(query) or 0)
+
+
+def solely_owned(scope: Scope) -> tuple[str, ...]:
+    """The names of the organizations that nobody but the actor owns."""
+    return tuple(row.name for row in scope.session.execute(text("SELECT name FROM solely_owned()")))
 
 
 def list_sessions(scope: Scope, request: PageRequest) -> Page[SessionView]:

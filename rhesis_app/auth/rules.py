@@ -7,20 +7,29 @@ import zlib
 from datetime import timedelta
 from typing import Final
 
+import pyotp
+from pyotp.exceptions import OTPVerificationError
+
 from rhesis_app.kernel.errors import Invalid
 
 ALPHABET: Final = string.digits + string.ascii_uppercase + string.ascii_lowercase
+_BASE32: Final = string.ascii_lowercase + "234567"
+_RECOVERY: Final = re.compile(r"[a-z2-7]{25}")
+_SIX_DIGITS: Final = re.compile(r"[0-9]{6}")
 API_TOKEN: Final = re.compile(r"rhx_[0-9A-Za-z]{36}")
 IDLE: Final = timedelta(hours=12)
 SESSION_LIFE: Final = timedelta(days=7)
 STAY_LIFE: Final = timedelta(days=30)
 ONE_TIME_LIFE: Final = timedelta(days=7)
 RESET_LIFE: Final = timedelta(minutes=30)
+SECOND_STEP_LIFE: Final = timedelta(minutes=10)
+LETTER_LIFE: Final = timedelta(minutes=30)
 THEMES: Final = ("auto", "light", "dark")
 FAILURES_PER_ACCOUNT: Final = 10
 FAILURES_PER_ADDRESS: Final = 30
 FAILURE_WINDOW_MINUTES: Final = 15
-RESETS_PER_ACCOUNT: Final = 3
+LETTERS_PER_ACCOUNT: Final = 3
+RECOVERY_CODES: Final = 10
 MOST_TOKEN_DAYS: Final = 365
 
 # The first that is found: most browsers also carry the names of those they descend from.
@@ -78,6 +87,41 @@ def new_api_token() -> str:
 def is_api_token(text: str) -> bool:
     """Whether `text` is well-formed and its checksum fits."""
     return API_TOKEN.fullmatch(text) is not None and text[34:] == _checksum(text[4:34])
+
+
+def new_totp_secret() -> str:
+    """160 random bits in base 32, as authenticator apps take them."""
+    return pyotp.random_base32()
+
+
+def totp_address(secret: str, email: str) -> str:
+    """The `otpauth://` address of a secret, which authenticator apps read from a QR code."""
+    return pyotp.TOTP(secret).provisioning_uri(name=email, issuer_name="Rhesis App")
+
+
+def totp_step(secret: str, code: str, at: float) -> int | None:
+    """The time step whose six digits these are, at most one of 30 s before or after `at` (seconds since 1970); None otherwise."""
+    digits = "".join(code.split())
+    if not _SIX_DIGITS.fullmatch(digits):
+        return None
+    try:
+        return pyotp.TOTP(secret).verify_and_get_timecode(digits, for_time=at, valid_window=1)
+    except OTPVerificationError:
+        return None
+
+
+def new_recovery_code() -> str:
+    """125 random bits as five groups of five letters and digits, none of which look alike in lower case."""
+    letters = "".join(secrets.choice(_BASE32) for _ in range(25))
+    return "-".join(letters[start : start + 5] for start in range(0, 25, 5))
+
+
+def read_recovery_code(typed: str) -> str | None:
+    """What was typed in the one form in which recovery codes are made; None when it cannot be one."""
+    letters = re.sub(r"[\s-]", "", typed).lower()
+    if not _RECOVERY.fullmatch(letters):
+        return None
+    return "-".join(letters[start : start + 5] for start in range(0, 25, 5))
 
 
 def _checksum(body: str) -> str:

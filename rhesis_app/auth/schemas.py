@@ -8,13 +8,15 @@ from rhesis_app.auth.rules import MOST_TOKEN_DAYS, THEMES
 from rhesis_app.web.openapi import Input, ListArguments
 
 _NAME = validate.Length(1, 200)
+_CODE = validate.Length(max=100)
 
 
 class LoginArguments(Input):
-    """E-mail address and password."""
+    """E-mail address and password; with a second factor a code of the authenticator app as well, or a recovery code."""
 
     email = fields.String(required=True, validate=validate.Length(1, 254))
     password = fields.String(required=True, validate=validate.Length(1, 1024))
+    code = fields.String(load_default="", validate=_CODE)
 
 
 class RefreshArguments(Input):
@@ -32,12 +34,20 @@ class RegisterArguments(Input):
     password = fields.String(required=True, validate=validate.Length(1, 1024))
 
 
+class FinishArguments(Input):
+    """The last part of the letter's link, and the password that the registration was begun with."""
+
+    token = fields.String(required=True, validate=validate.Length(1, 200))
+    password = fields.String(required=True, validate=validate.Length(1, 1024))
+
+
 class AcceptArguments(Input):
-    """The last part of an invitation's link; `name` is for somebody who has no account yet."""
+    """The last part of an invitation's link; `name` is for somebody who has no account yet, `code` for one with a second factor."""
 
     token = fields.String(required=True, validate=validate.Length(1, 200))
     name = fields.String(load_default="", validate=validate.Length(max=200))
     password = fields.String(required=True, validate=validate.Length(1, 1024))
+    code = fields.String(load_default="", validate=_CODE)
 
 
 class ResetArguments(Input):
@@ -61,10 +71,40 @@ class MeChanges(Input):
 
 
 class PasswordArguments(Input):
-    """The password as it is and as it shall be."""
+    """The password as it is and as it shall be; with a second factor a code as well."""
 
     current_password = fields.String(required=True, validate=validate.Length(1, 1024))
     new_password = fields.String(required=True, validate=validate.Length(1, 1024))
+    code = fields.String(load_default="", validate=_CODE)
+
+
+class ProofArguments(Input):
+    """One's password, and a code."""
+
+    password = fields.String(required=True, validate=validate.Length(1, 1024))
+    code = fields.String(required=True, validate=validate.Length(1, 100))
+
+
+class EmailArguments(Input):
+    """Another address, one's password and, with a second factor, a code."""
+
+    email = fields.String(required=True, validate=validate.Length(1, 254))
+    password = fields.String(required=True, validate=validate.Length(1, 1024))
+    code = fields.String(load_default="", validate=_CODE)
+
+
+class EmailLinkArguments(Input):
+    """The last part of the letter's link."""
+
+    token = fields.String(required=True, validate=validate.Length(1, 200))
+
+
+class DeactivateArguments(Input):
+    """One's own address, to say that it is meant; one's password and, with a second factor, a code."""
+
+    email = fields.String(required=True, validate=validate.Length(1, 254))
+    password = fields.String(required=True, validate=validate.Length(1, 1024))
+    code = fields.String(load_default="", validate=_CODE)
 
 
 class SessionListArguments(ListArguments):

@@ -17,7 +17,7 @@ _SECRET_FORMS = re.compile(
     r"rhx_[0-9A-Za-z]{8,}|\bsk-[\w-]{8,}|eyJ[\w-]{10,}\.[\w-]+\.[\w-]+|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)|"
     r"(?:(?<=[Bb]earer )|(?<=[Bb]asic ))\S+|"
     # links that work once; an id is shorter
-    r"(?:(?<=/reset/)|(?<=/invitations/)|(?<=/start/)|(?<=/sign-in/))[\w-]{40,}"
+    r"(?:(?<=/reset/)|(?<=/invitations/)|(?<=/start/)|(?<=/sign-in/)|(?<=/register/)|(?<=/email/))[\w-]{40,}"
 )
 _CUT = "[removed]"
 

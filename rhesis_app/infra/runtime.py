@@ -61,9 +61,19 @@ class Runtime:
         return Judges(door=self.models, secrets=self.secrets, lent_key=self.settings.openai_api_key)
 
     @property
+    def registers(self) -> bool:
+        """Whether anybody may register here."""
+        return self.settings.open_registration
+
+    @property
+    def site(self) -> str | None:
+        """Where people reach this instance; None when nobody has said."""
+        return self.settings.site_url
+
+    @property
     def sends_links(self) -> bool:
         """Whether there is a mail server, and an address of ours that a letter can lead to."""
-        return self.post is not None and self.settings.site_url is not None
+        return self.post is not None and self.site is not None
 
     def make_scope(self, actor: Actor, *, ip: str | None = None) -> Scope:
         """A scope for `actor` on a session of its own, which whoever asked for it closes."""

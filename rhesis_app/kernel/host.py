@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from rhesis_app.kernel.actor import Actor
 from rhesis_app.kernel.jobs import JobSpec
-from rhesis_app.kernel.ports import Fate
+from rhesis_app.kernel.ports import Fate, Post, Sealer
 from rhesis_app.kernel.registry import Registry
 from rhesis_app.kernel.scope import Scope
 
@@ -23,6 +23,10 @@ class Host(Protocol):
         """The plugins that this process has loaded."""
 
     @property
+    def secrets(self) -> Sealer:
+        """What seals and opens secrets here."""
+
+    @property
     def place(self) -> str:
         """How the names of processes begin whose fate can be told from here; empty where none can."""
 
@@ -35,6 +39,18 @@ class Host(Protocol):
     @property
     def sends_links(self) -> bool:
         """Whether letters go out from here that can lead back."""
+
+    @property
+    def registers(self) -> bool:
+        """Whether anybody may register here."""
+
+    @property
+    def site(self) -> str | None:
+        """Where people reach this instance; None when nobody has said."""
+
+    @property
+    def post(self) -> Post | None:
+        """The way out for letters to people who belong nowhere yet."""
 
     def ask(self, statement: str, **values: Any) -> list[Mapping[str, Any]]:
         """Call one of the database's functions that look across organizations."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Protocol
+from uuid import UUID
 
 MEBIBYTE = 1024 * 1024
 WIRES = ("openai", "anthropic")
@@ -64,6 +65,18 @@ class HttpDoor(Protocol):
 
     def check(self, url: str) -> None:
         """Raise OutboundFailure when `url` can be refused without a look-up: its form, its port, a literal address."""
+        ...
+
+
+class Sealer(Protocol):
+    """Seals secrets for one field of one row of one organization; what is a person's own is sealed with their id instead."""
+
+    def seal(self, plaintext: str, organization_id: UUID, field: str, row_id: UUID) -> str:
+        """The secret as it may be stored."""
+        ...
+
+    def open(self, sealed: str, organization_id: UUID, field: str, row_id: UUID) -> str:
+        """The secret; an error when it was sealed with another key, or for another place."""
         ...
 
 

@@ -23,6 +23,7 @@ class User(Identified, Stamped, Base):
 
     __tablename__ = "app_user"
     email: Mapped[str] = mapped_column(unique=True)
+    email_verified_at: Mapped[datetime | None]
     name: Mapped[str]
     is_active: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
     epoch: Mapped[int] = mapped_column(default=0, server_default=text("0"))

@@ -191,7 +191,18 @@ class DocumentedApi(Api):
 
 
 _ALWAYS = {"400", "401", "403", "429", "500", "503"}
-PUBLIC_PATHS = frozenset({"/api/v1/auth/login", "/api/v1/auth/refresh", "/api/v1/auth/register"})
+PUBLIC_PATHS = frozenset(
+    f"/api/v1/{path}"
+    for path in (
+        "auth/login",
+        "auth/refresh",
+        "auth/register",
+        "auth/register/confirm",
+        "auth/reset",
+        "auth/reset/confirm",
+        "invitations/accept",
+    )
+)
 
 
 def complete_document(document: dict[str, Any], public: frozenset[str]) -> dict[str, Any]:

@@ -152,9 +152,12 @@ def test_posted_forms_outside_of_sign_in_carry_a_token() -> None:
     """Sign-in and first start have no token yet: Origin and Sec-Fetch-Site protect them."""
     open_forms = {
         "auth/login.html",
+        "auth/second_step.html",
         "auth/first_start.html",
         "auth/sign_in_link.html",
         "auth/invitation.html",
+        "auth/register.html",
+        "auth/finish.html",
         "auth/forgotten.html",
         "auth/reset.html",
     }

@@ -48,17 +48,28 @@ UNREADABLE = {"one_time_token"}
 # addresses whose argument is a secret or a file, not a row
 NOT_ROWS = {
     "static",
+    "account.show_link",
+    "account.use_link",
     "auth.first_start",
     "auth.sign_in_link",
     "auth.submit_first_start",
     "auth.submit_sign_in_link",
     "invitations.show",
     "invitations.accept",
+    "register.finish",
+    "register.show",
     "reset.show",
     "reset.save",
 }
 # what everybody does to what is theirs alone, whatever their role
 OWN = {
+    "account.change_email",
+    "account.deactivate",
+    "account.verify_email",
+    "account_api.change_email",
+    "account_api.confirm_email",
+    "account_api.deactivate",
+    "account_api.verify_email",
     "auth.create_token",
     "auth.logout",
     "auth.revoke_token",
@@ -67,6 +78,7 @@ OWN = {
     "auth_api.logout",
     "me_api.Me",
     "me_api.Session",
+    "me_api.end_all",
     "me_api.end_others",
     "me_api.password",
     "notifications.open_one",
@@ -83,9 +95,18 @@ OWN = {
     "preferences.save",
     "preferences_api.Preferences",
     "profile.end",
+    "profile.end_all",
     "profile.end_others",
     "profile.save",
     "profile.save_password",
+    "second_factor.begin",
+    "second_factor.confirm",
+    "second_factor.off",
+    "second_factor.renew",
+    "second_factor_api.begin",
+    "second_factor_api.confirm",
+    "second_factor_api.off",
+    "second_factor_api.renew",
 }
 # a POST that asks and changes nothing
 ONLY_READ = {"prompts_api.preview", "schedules_api.preview"}

@@ -178,7 +178,7 @@ def test_somebody_who_has_left_and_forgotten_comes_back_by_an_invitation(
     do_jobs(alice)
     token = re.findall(rf"Join: {SITE}/invitations/(\S+)", box.taken[-1].text)[0]
     assert stranger.post("/invitations/accept", {"token": token, "password": NEW}).status_code == 201
-    assert signed_in(app, charlie.email, NEW).get("/me").json["organization_name"] == "Organization A"
+    assert signed_in(app, charlie.email, NEW).get("/me").json["organization"]["name"] == "Organization A"
 
 
 def test_an_administrator_hands_a_link_over(app: Flask, stranger: ApiClient, alice: Person, bob: Person) -> None:

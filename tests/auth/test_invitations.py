@@ -152,10 +152,10 @@ def test_somebody_with_an_account_joins_with_its_password(alice: Person, charlie
     assert answer.status_code == 201
     guest = ApiClient(alice.app, answer.json["access_token"])
     me = guest.get("/me").json
-    assert me["organization_id"] == str(alice.actor.organization_id)
-    assert me["user_id"] == str(charlie.actor.user_id)
+    assert me["organization"]["id"] == str(alice.actor.organization_id)
+    assert me["user"]["id"] == str(charlie.actor.user_id)
     assert guest.post("/projects", {"name": "Together"}).status_code == 201
-    assert charlie.api.get("/me").json["organization_id"] == str(charlie.actor.organization_id)
+    assert charlie.api.get("/me").json["organization"]["id"] == str(charlie.actor.organization_id)
 
 
 def test_guessing_the_password_of_an_account_through_a_link_is_told_to_wait(

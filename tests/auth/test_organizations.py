@@ -34,7 +34,7 @@ def test_another_organization_is_made_switched_to_and_works_by_itself(app: Flask
     listed = {one["name"]: (one["role"], one["is_active"]) for one in mine.get("/organizations").json}
     assert listed == {"Organization A": ("Owner", True), "Second": ("Owner", False)}
     there = switched(app, mine, second)
-    assert there.get("/me").json["organization_name"] == "Second"
+    assert there.get("/me").json["organization"]["name"] == "Second"
     assert there.get("/projects").json == []
     assert [one["name"] for one in there.get("/members").json] == ["Alice"]
     assert {one["name"]: one["is_active"] for one in there.get("/organizations").json} == {
@@ -45,9 +45,9 @@ def test_another_organization_is_made_switched_to_and_works_by_itself(app: Flask
 
 def test_signing_in_enters_the_organization_used_last(app: Flask, alice: Person, mine: ApiClient) -> None:
     second = made(mine)
-    assert signed_in(app, alice.email).get("/me").json["organization_name"] == "Organization A"
+    assert signed_in(app, alice.email).get("/me").json["organization"]["name"] == "Organization A"
     switched(app, mine, second)
-    assert signed_in(app, alice.email).get("/me").json["organization_name"] == "Second"
+    assert signed_in(app, alice.email).get("/me").json["organization"]["name"] == "Second"
 
 
 def test_a_token_knows_its_own_organization_alone(alice: Person, mine: ApiClient) -> None:
@@ -62,7 +62,7 @@ def test_the_active_one_is_renamed_by_whoever_may(alice: Person, bob: Person, mi
     assert mine.patch(f"/organizations/{second}", {"name": "From afar"}).status_code == 404
     assert mine.patch(f"/organizations/{first}", {"name": " "}).status_code == 422
     assert bob.api.patch(f"/organizations/{first}", {"name": "Mine"}).status_code == 403
-    assert bob.api.get("/me").json["organization_name"] == "Renamed"
+    assert bob.api.get("/me").json["organization"]["name"] == "Renamed"
 
 
 def test_one_leaves_and_is_out_but_the_last_owner_stays(
@@ -93,10 +93,10 @@ def test_somebody_removed_from_the_active_one_signs_in_to_the_other(
     link = charlie.api.post("/invitations", {"email": alice.email, "role": "Viewer"}).json["accept_url"]
     body = {"token": link.rpartition("/")[2], "password": "correct horse battery staple"}
     guest = ApiClient(app, ApiClient(app, None).post("/invitations/accept", body).json["access_token"])
-    assert guest.get("/me").json["role"] == "Viewer"
+    assert guest.get("/me").json["organization"]["role"] == "Viewer"
     assert charlie.api.delete(f"/members/{alice.actor.user_id}").status_code == 204
     assert guest.get("/me").status_code == 401
-    assert signed_in(app, alice.email).get("/me").json["organization_name"] == "Organization A"
+    assert signed_in(app, alice.email).get("/me").json["organization"]["name"] == "Organization A"
 
 
 def test_a_page_of_another_of_ones_organizations_is_404_with_the_way_there(alice: Person, charlie: Person) -> None:

@@ -23,24 +23,35 @@ def change(client: ApiClient, current: str = PASSWORD, new: str = NEW) -> Any:
 
 def test_me_says_who_where_and_as_what(alice: Person, mine: ApiClient) -> None:
     me = mine.get("/me").json
-    assert {name: me[name] for name in ("name", "email", "theme", "organization_name", "role", "kind")} == {
+    assert set(me) == {"user", "organization", "permissions", "kind"}
+    user, there = me["user"], me["organization"]
+    assert {name: user[name] for name in ("name", "email", "email_verified", "totp", "theme")} == {
         "name": "Alice",
         "email": "alice@example.org",
+        "email_verified": False,
+        "totp": False,
         "theme": "auto",
-        "organization_name": "Organization A",
-        "role": "Owner",
-        "kind": "user",
     }
+    assert user["id"] == str(alice.actor.user_id)
+    assert user["last_login_at"] is not None
+    assert {name: there[name] for name in ("id", "name", "role")} == {
+        "id": str(alice.actor.organization_id),
+        "name": "Organization A",
+        "role": "Owner",
+    }
+    assert there["slug"].startswith("organization-a-")
+    assert me["kind"] == "user"
     assert alice.api.get("/me").json["kind"] == "token"
 
 
 def test_name_and_theme_change_and_the_pages_follow(alice: Person, mine: ApiClient) -> None:
     answer = mine.patch("/me", {"name": " Alicia ", "theme": "dark"})
-    assert (answer.status_code, answer.json["name"], answer.json["theme"]) == (200, "Alicia", "dark")
+    user = answer.json["user"]
+    assert (answer.status_code, user["name"], user["theme"]) == (200, "Alicia", "dark")
     page = alice.web.get("/settings/profile").text
     assert 'data-theme="dark"' in page
     assert "Alicia" in page
-    assert mine.patch("/me", {}).json["name"] == "Alicia"
+    assert mine.patch("/me", {}).json["user"]["name"] == "Alicia"
 
 
 @pytest.mark.parametrize("body", [{"name": " "}, {"theme": "pink"}, {"email": "x@example.org"}, {"name": "x" * 201}])
@@ -101,6 +112,16 @@ def test_sessions_are_listed_and_ended(app: Flask, alice: Person, mine: ApiClien
     assert mine.get("/me").status_code == 200
 
 
+def test_all_sessions_end_this_one_too(app: Flask, alice: Person, mine: ApiClient) -> None:
+    other = signed_in(app, alice.email)
+    assert alice.web.get("/settings/profile").status_code == 200
+    assert mine.post("/sessions/end-all").json == {"ended": 3}
+    assert {mine.get("/me").status_code, other.get("/me").status_code} == {401}
+    assert alice.web.get("/settings/profile").status_code == 303
+    assert alice.api.get("/me").status_code == 200
+    assert alice.count(AuditEntry, action="session.close_all") == 1
+
+
 def test_a_token_changes_nothing_of_its_owners_account(alice: Person, mine: ApiClient) -> None:
     session = mine.get("/sessions").json[0]["id"]
     answers = [
@@ -108,12 +129,13 @@ def test_a_token_changes_nothing_of_its_owners_account(alice: Person, mine: ApiC
         change(alice.api),
         alice.api.delete(f"/sessions/{session}"),
         alice.api.post("/sessions/end-others"),
+        alice.api.post("/sessions/end-all"),
         alice.api.post("/organizations", {"name": "Mine"}),
         alice.api.post(f"/organizations/{alice.actor.organization_id}/switch"),
         alice.api.post(f"/organizations/{alice.actor.organization_id}/leave"),
     ]
     assert [answer.status_code for answer in answers] == [403] * len(answers)
-    assert mine.get("/me").json["name"] == "Alice"
+    assert mine.get("/me").json["user"]["name"] == "Alice"
 
 
 def test_sessions_of_others_do_not_exist(app: Flask, alice: Person, charlie: Person, mine: ApiClient) -> None:

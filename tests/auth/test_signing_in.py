@@ -18,7 +18,7 @@ def test_the_right_password_gives_a_token_that_works(app: Flask, credentials: di
     assert answer.status_code == 200
     assert set(answer.json) == {"access_token", "refresh_token", "token_type", "expires_in"}
     me = client.get("/api/v1/me", headers={"Authorization": f"Bearer {answer.json['access_token']}"})
-    assert me.json["user_id"] == str(alice.actor.user_id)
+    assert me.json["user"]["id"] == str(alice.actor.user_id)
 
 
 def test_a_wrong_password_and_an_unknown_address_get_the_same_answer(app: Flask, credentials: dict[str, str]) -> None:

@@ -16,11 +16,13 @@ NOW = datetime(2026, 6, 18, 11, 12, 0, tzinfo=UTC)
 
 RULES = {
     "auth.login": "/login",
+    "auth.submit_code": "/login/code",
     "auth.logout": "/logout",
     "auth.first_start": "/start/<token>",
     "auth.sign_in_link": "/sign-in/<token>",
     "profile.index": "/settings/profile",
     "organizations.index": "/organizations",
+    "register.ask": "/register",
     "reset.ask": "/forgotten",
     "notifications.index": "/notifications",
     "members.index": "/settings/members",

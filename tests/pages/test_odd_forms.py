@@ -52,7 +52,7 @@ VARIANTS = {
     "models.new": ("?preset=anthropic",),
 }
 # sending these takes something away that the others need
-LAST = ("/logout", "/archive", "/remove", "/revoke", "/cancel", "/delete", "/end")
+LAST = ("/logout", "/archive", "/remove", "/revoke", "/cancel", "/delete", "/end", "/end-all")
 
 
 @pytest.fixture

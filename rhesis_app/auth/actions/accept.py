@@ -9,7 +9,9 @@ from sqlalchemy import func, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 
-from rhesis_app.auth.actions.sign_in import Client, SignedIn, open_session, prove_password
+from rhesis_app.auth.actions.first_start import verify_address
+from rhesis_app.auth.actions.proof import prove
+from rhesis_app.auth.actions.sign_in import Client, SignedIn, open_session
 from rhesis_app.auth.rules import check_password
 from rhesis_app.infra.passwords import hash_password
 from rhesis_app.kernel.actor import Actor
@@ -18,6 +20,8 @@ from rhesis_app.kernel.host import Host
 from rhesis_app.kernel.ids import new_id
 from rhesis_app.kernel.keys import digest
 from rhesis_app.kernel.scope import Scope
+from rhesis_app.notifications.queries.deliveries import was_posted
+from rhesis_app.notifications.rules.events import INVITED
 from rhesis_app.tenancy.actions.invitations import take_invitation
 from rhesis_app.tenancy.models import Membership, User
 from rhesis_app.tenancy.queries.invitations import HeldInvitation, held_invitation
@@ -45,11 +49,12 @@ class OpenInvitation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acceptance:
-    """A link used: `name` and the new `password` of somebody new, or the password of the account that there is."""
+    """A link used: `name` and the new `password` of somebody new, or the password and code of the account that there is."""
 
     token: str = field(repr=False)
     password: str = field(repr=False)
     name: str = ""
+    code: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +79,10 @@ def look_at_invitation(host: Host, token: str) -> OpenInvitation:
 
 
 def accept_invitation(host: Host, acceptance: Acceptance, client: Client) -> SignedIn:
-    """Use a link: join and be signed in. Raises NotFound, Invalid, Unauthenticated, TooMany, Conflict."""
+    """Use a link: join and be signed in. Raises NotFound, Invalid, Unauthenticated, CodeNeeded, TooMany, Conflict."""
     found = _find(host, acceptance.token)
     if found.user_id is not None:
-        login = prove_password(host, found.invitation.email, acceptance.password, ip=client.ip)
+        login = prove(host, found.invitation.email, acceptance.password, acceptance.code, ip=client.ip)
         actor, epoch = _actor(found, found.user_id), login["epoch"]
         with host.open_scope(actor, ip=client.ip) as scope, scope.atomic():
             _join(scope, found)
@@ -129,6 +134,8 @@ def _join(scope: Scope, found: _Found) -> None:
     )
     if joined is None:
         raise Conflict(f"You belong to {found.invitation.organization} already: sign in.")
+    if was_posted(scope, INVITED, found.invitation.id, found.invitation.email):
+        verify_address(scope)  # whoever has the link has read the letter
     scope.record(
         "invitation.accept", "invitation", found.invitation.id, email=found.invitation.email, role=found.invitation.role
     )

@@ -4,19 +4,17 @@ from uuid import UUID
 
 from sqlalchemy import func, text, update
 
+from rhesis_app.auth.actions.proof import Proof, prove_again
 from rhesis_app.auth.actions.sessions import require_session
-from rhesis_app.auth.actions.sign_in import prove_password
 from rhesis_app.auth.models import Session
 from rhesis_app.auth.queries import MeView, view_me
 from rhesis_app.auth.rules import THEMES, check_password
 from rhesis_app.infra.passwords import hash_password
-from rhesis_app.kernel.errors import Invalid, Unauthenticated
+from rhesis_app.kernel.errors import Invalid
 from rhesis_app.kernel.host import Host
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.tenancy.models import User
 from rhesis_app.tenancy.rules import check_name
-
-WRONG = "This is not your password."
 
 
 def update_me(scope: Scope, session_id: UUID | None, *, name: str | None = None, theme: str | None = None) -> MeView:
@@ -37,19 +35,14 @@ def update_me(scope: Scope, session_id: UUID | None, *, name: str | None = None,
         return view_me(scope)
 
 
-def change_password(host: Host, scope: Scope, session_id: UUID | None, *, current: str, new: str) -> None:
+def change_password(host: Host, scope: Scope, session_id: UUID | None, proof: Proof, new: str) -> None:
     """Set a new password; every other session of the actor ends. Raises Invalid, TooMany, Forbidden for a token."""
     held = require_session(scope, session_id)
-    email = view_me(scope).email
-    scope.session.rollback()  # hashing takes its time, and no transaction waits for it
     try:
-        prove_password(host, email, current, ip=scope.ip)
-    except Unauthenticated as error:
-        raise Invalid.field("current_password", WRONG) from error
-    try:
-        check_password(new, email=email)
+        check_password(new, email=view_me(scope).user.email)
     except Invalid as error:
         raise Invalid(error.detail, errors={"new_password": error.errors["password"]}) from error
+    prove_again(host, scope, proof, at="current_password")
     hashed = hash_password(new)
     with scope.atomic() as session:
         epoch = set_password(scope, hashed)
@@ -63,6 +56,6 @@ def set_password(scope: Scope, hashed: str) -> int:
     """Keep the hash, and end by a new epoch whatever the old password had opened; links for a new password end as well."""
     session, user_id = scope.session, scope.actor.user_id
     session.execute(text("SELECT set_password(:who, :hash)"), {"who": user_id, "hash": hashed})
-    session.execute(text("SELECT end_one_time_tokens('reset')"))
+    session.execute(text("SELECT end_one_time_tokens(purpose) FROM unnest(ARRAY['reset', 'second_step']) AS purpose"))
     risen = update(User).where(User.id == user_id).values(epoch=User.epoch + 1, updated_at=func.now())
     return int(session.scalars(risen.returning(User.epoch)).one())

@@ -1,9 +1,12 @@
 """The first owner, the organizations that founders make, and the links that work once."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
-from sqlalchemy import text
+from sqlalchemy import func, text, update
+from sqlalchemy.exc import IntegrityError
 
 from rhesis_app.auth.actions.sign_in import Client, SignedIn, open_session
 from rhesis_app.auth.queries import needs_first_owner
@@ -17,7 +20,9 @@ from rhesis_app.kernel.keys import digest, new_secret
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.tenancy.actions.organizations import NewOwner, found_organization
+from rhesis_app.tenancy.models import User
 
+TAKEN: Final = "Somebody is registered with this address already. Sign in instead."
 USED: Final = "This link was used already, or somebody set this instance up meanwhile."
 _FIRST_OWNER_LOCK: Final = 7265736975
 
@@ -40,18 +45,44 @@ def found(
     With the token of a first-start `link` that is used up by it; NotFound when somebody else was there first.
     """
     check_password(account.password, email=account.email)
-    if host.ask("SELECT 1 AS taken FROM find_login(:email)", email=account.email.strip().lower()):
-        raise Conflict("Somebody is registered with this address already. Sign in instead.")
-    actor = Actor(kind="user", user_id=new_id(), organization_id=new_id(), permissions=frozenset(Permission))
     new = NewOwner(
         organization_name=account.organization_name, name=account.name, email=account.email,
         password_hash=hash_password(account.password), is_demo=is_demo,
     )  # fmt: skip
-    with host.open_scope(actor, ip=ip) as scope, scope.atomic():
-        if link is not None:
-            _use_first_start(scope, link)
-        found_organization(scope, new)
+    return make_owner(host, new, ip=ip, before=None if link is None else partial(_use_first_start, token=link))
+
+
+def make_owner(
+    host: Host,
+    new: NewOwner,
+    *,
+    ip: str | None,
+    before: Callable[[Scope], None] | None = None,
+    is_verified: bool = False,
+) -> Actor:
+    """The same for a password that is hashed already; `before` takes part in the transaction. Raises Invalid, Conflict.
+
+    `is_verified` says that the owner has shown that the address is theirs.
+    """
+    actor = Actor(kind="user", user_id=new_id(), organization_id=new_id(), permissions=frozenset(Permission))
+    try:
+        with host.open_scope(actor, ip=ip) as scope, scope.atomic():
+            if before is not None:
+                before(scope)
+            found_organization(scope, new)
+            if is_verified:
+                verify_address(scope)
+    except IntegrityError as error:
+        raise Conflict(TAKEN) from error
     return actor
+
+
+def verify_address(scope: Scope) -> None:
+    """Note, inside of a transaction, that the actor's address is theirs."""
+    scope.session.execute(
+        update(User).where(User.id == scope.actor.user_id).values(email_verified_at=func.now(), updated_at=func.now())
+    )
+    scope.record("email.verify", "user", scope.actor.user_id)
 
 
 def make_first_start_link(host: Host) -> str | None:

@@ -1,6 +1,5 @@
 """A forgotten password: a link for half an hour, by letter to its owner, or from an administrator's hand."""
 
-import time
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -8,19 +7,12 @@ from uuid import UUID
 from sqlalchemy import Interval, func, insert, literal, select, text
 
 from rhesis_app.auth.actions.account import set_password
-from rhesis_app.auth.actions.attempts import forget_attempt, note_attempt
+from rhesis_app.auth.actions.attempts import as_long_for_everybody, count_asking
 from rhesis_app.auth.models import OneTimeToken
-from rhesis_app.auth.rules import (
-    FAILURE_WINDOW_MINUTES,
-    FAILURES_PER_ADDRESS,
-    RESET_LIFE,
-    RESETS_PER_ACCOUNT,
-    check_password,
-)
+from rhesis_app.auth.rules import LETTERS_PER_ACCOUNT, RESET_LIFE, check_password
 from rhesis_app.infra.passwords import hash_password
 from rhesis_app.kernel.actor import Actor
-from rhesis_app.kernel.addresses import address_group
-from rhesis_app.kernel.errors import Conflict, Forbidden, NotFound, TooMany
+from rhesis_app.kernel.errors import Conflict, Forbidden, NotFound
 from rhesis_app.kernel.host import Host
 from rhesis_app.kernel.ids import new_id
 from rhesis_app.kernel.keys import digest, new_secret
@@ -33,7 +25,6 @@ from rhesis_app.tenancy.models import User
 from rhesis_app.tenancy.queries.members import view_member
 
 ENDED: Final = "This link was used already or has run out. Ask for a new one."
-_SAME_S: Final = 0.25
 _ELSEWHERE: Final = (
     "This person belongs to other organizations too, which a link from here would open. Whoever runs this server can make "
     "one: rhesis-app reset-link EMAIL."
@@ -45,11 +36,10 @@ def ask_for_reset(host: Host, email: str, *, ip: str | None) -> None:
 
     It takes as long for everybody, and an address that is asked for again and again gets a few letters, not many.
     """
-    began = time.monotonic()
     address = email.strip().lower()
-    if _counted(host, address, ip) <= RESETS_PER_ACCOUNT:
-        _send(host, address, ip)
-    time.sleep(max(0.0, _SAME_S - (time.monotonic() - began)))
+    with as_long_for_everybody():
+        if count_asking(host, "reset", address, ip=ip) <= LETTERS_PER_ACCOUNT:
+            _send(host, address, ip)
 
 
 def make_reset_link(scope: Scope, user_id: UUID) -> str:
@@ -74,7 +64,7 @@ def make_reset_link(scope: Scope, user_id: UUID) -> str:
 
 def make_operators_link(host: Host, email: str) -> str:
     """The same for whoever runs the server, for anybody. Raises NotFound."""
-    actor = _registered(host, email.strip().lower())
+    actor = find_person(host, email.strip().lower())
     if actor is None or actor.user_id is None:
         raise NotFound(f"Nobody is registered as {email}.")
     with host.open_scope(actor) as scope, scope.atomic():
@@ -112,10 +102,10 @@ def _holder(host: Host, token: str) -> Actor:
     return _person(rows[0]["user_id"], rows[0]["organization_id"])
 
 
-def _registered(host: Host, address: str) -> Actor | None:
+def find_person(host: Host, address: str, *, also_inactive: bool = False) -> Actor | None:
     """Whoever has this address, in an organization of theirs: also somebody who has left all, and is invited again."""
     rows = host.ask("SELECT * FROM find_login(:email)", email=address)
-    if not rows or not rows[0]["is_active"] or rows[0]["first_organization_id"] is None:
+    if not rows or rows[0]["first_organization_id"] is None or not (rows[0]["is_active"] or also_inactive):
         return None
     return _person(rows[0]["user_id"], rows[0]["organization_id"] or rows[0]["first_organization_id"])
 
@@ -144,7 +134,7 @@ def _link(scope: Scope, user_id: UUID) -> str:
 
 
 def _send(host: Host, address: str, ip: str | None) -> None:
-    actor = _registered(host, address)
+    actor = find_person(host, address)
     if actor is None or actor.user_id is None:
         return
     with host.open_scope(actor, ip=ip) as scope:
@@ -174,16 +164,3 @@ def _letter(address: str, user_id: UUID, path: str) -> Event:
         recipients=(Recipient(address=address, user_id=user_id),),
         is_private=True,
     )
-
-
-def _counted(host: Host, address: str, ip: str | None) -> int:
-    """How often this address was asked for lately, with this time. Raises TooMany for whoever asks for many."""
-    account, origin = digest(f"reset {address}"), digest(f"reset from {address_group(ip)}")
-    attempt = note_attempt(host, account=account, origin=origin)
-    if attempt.of_origin > FAILURES_PER_ADDRESS:
-        forget_attempt(host, attempt)
-        raise TooMany(
-            f"Too many new passwords were asked for from here. Try again in {FAILURE_WINDOW_MINUTES} minutes.",
-            retry_after_s=FAILURE_WINDOW_MINUTES * 60,
-        )
-    return attempt.of_account

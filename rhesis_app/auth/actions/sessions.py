@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, func, select, true, update
 
 from rhesis_app.auth.models import Session
 from rhesis_app.auth.queries import permissions_of
@@ -47,6 +47,15 @@ def end_other_sessions(scope: Scope, session_id: UUID | None) -> int:
         ended = _end(scope, Session.id != kept)
         if ended:
             scope.record("session.close_others", "session", kept, count=ended)
+    return ended
+
+
+def end_all_sessions(scope: Scope) -> int:
+    """End all of the actor's sessions, this one as well; how many that were. Raises Forbidden for a token."""
+    _refuse_tokens(scope)
+    with scope.atomic():
+        ended = _end(scope, true())
+        scope.record("session.close_all", "user", scope.actor.user_id, count=ended)
     return ended
 
 

@@ -8,26 +8,18 @@ from uuid import UUID
 
 from sqlalchemy import Interval, func, literal, update
 
-from rhesis_app.auth.actions.attempts import Attempt, forget_attempt, note_attempt
+from rhesis_app.auth.actions.proof import CodeNeeded, prove, prove_code
 from rhesis_app.auth.models import RefreshToken, Session
-from rhesis_app.auth.rules import (
-    FAILURE_WINDOW_MINUTES,
-    FAILURES_PER_ACCOUNT,
-    FAILURES_PER_ADDRESS,
-    IDLE,
-    SESSION_LIFE,
-    STAY_LIFE,
-)
-from rhesis_app.infra.passwords import password_fits
+from rhesis_app.auth.rules import IDLE, SECOND_STEP_LIFE, SESSION_LIFE, STAY_LIFE
 from rhesis_app.kernel.actor import Actor
-from rhesis_app.kernel.addresses import address_group
-from rhesis_app.kernel.errors import TooMany, Unauthenticated
+from rhesis_app.kernel.errors import NotFound, Unauthenticated
 from rhesis_app.kernel.host import Host
 from rhesis_app.kernel.ids import new_id
 from rhesis_app.kernel.keys import digest, new_secret
 from rhesis_app.kernel.scope import Scope
+from rhesis_app.tenancy.models import User
 
-WRONG = "The e-mail address or the password is not right."
+TOO_LATE = "That took too long, or was done already. Sign in again."
 NOWHERE = "You do not belong to any organization any more. Ask somebody there to invite you."
 
 
@@ -53,24 +45,39 @@ class SignedIn:
     target: str = "/"
 
 
-def sign_in(host: Host, email: str, password: str, client: Client) -> SignedIn:
-    """Check an address and a password and open a session; one answer for every failure. Raises Unauthenticated, TooMany."""
-    login = prove_password(host, email, password, ip=client.ip)
+def sign_in(host: Host, email: str, password: str, client: Client, *, code: str = "") -> SignedIn:
+    """Check what somebody brings and open a session. Raises Unauthenticated, CodeNeeded, TooMany."""
+    return _enter(host, prove(host, email, password, code, ip=client.ip), client)
+
+
+def begin_sign_in(host: Host, email: str, password: str, client: Client) -> SignedIn | str:
+    """The same in two steps, for people: where a code is needed, a secret by which `finish_sign_in` knows who it was."""
+    try:
+        return sign_in(host, email, password, client)
+    except CodeNeeded as error:
+        login = error.login
     if login["organization_id"] is None:
         raise Unauthenticated(NOWHERE)
-    return open_session(host, login["user_id"], login["organization_id"], login["epoch"], client)
+    secret = new_secret()
+    host.ask(
+        "INSERT INTO one_time_token (id, purpose, sha256, user_id, organization_id, expires_at)"
+        " VALUES (:id, 'second_step', :digest, :user, :organization, now() + make_interval(secs => :life)) RETURNING 1",
+        id=new_id(), digest=digest(secret), user=login["user_id"], organization=login["organization_id"],
+        life=SECOND_STEP_LIFE.total_seconds(),
+    )  # fmt: skip
+    return secret
 
 
-def prove_password(host: Host, email: str, password: str, *, ip: str | None) -> Mapping[str, Any]:
-    """The row of `find_login` for an address and its password; failures are counted. Raises Unauthenticated, TooMany."""
-    attempt = _try(host, email, ip)
-    found = host.ask("SELECT * FROM find_login(:email)", email=email.strip().lower())
-    login = found[0] if found else None
-    fits = password_fits(password, login["password_hash"] if login else None)
-    if login is None or not fits or not login["is_active"]:
-        raise Unauthenticated(WRONG)
-    forget_attempt(host, attempt)
-    return login
+def finish_sign_in(host: Host, secret: str, code: str, client: Client) -> SignedIn:
+    """The second step. Raises NotFound when it is too late for it, Invalid at `code`, TooMany."""
+    found = host.ask("SELECT * FROM find_one_time_token(:digest, 'second_step')", digest=digest(secret))
+    if not found:
+        raise NotFound(TOO_LATE)
+    prove_code(host, found[0]["user_id"], code, ip=client.ip)
+    used = host.ask("SELECT * FROM use_one_time_token(:digest, 'second_step')", digest=digest(secret))
+    if not used:
+        raise NotFound(TOO_LATE)
+    return _enter(host, used[0], client)
 
 
 def open_session(host: Host, user_id: UUID, organization_id: UUID, epoch: int, client: Client) -> SignedIn:
@@ -85,6 +92,7 @@ def open_session(host: Host, user_id: UUID, organization_id: UUID, epoch: int, c
         )  # fmt: skip
         session.add(row)
         session.flush()
+        session.execute(update(User).where(User.id == user_id).values(last_login_at=func.now()))
         if refresh is not None:
             session.add(RefreshToken(session_id=session_id, user_id=user_id, sha256=digest(refresh)))
         scope.record("session.open", "session", session_id, kind=client.kind)
@@ -125,14 +133,7 @@ def sign_out(scope: Scope, session_id: UUID) -> None:
         scope.record("session.close", "session", session_id)
 
 
-def _try(host: Host, email: str, ip: str | None) -> Attempt:
-    """Count a sign-in as failed before the password is looked at, which takes its time."""
-    account, origin = digest(email.strip().lower()), digest(address_group(ip))
-    attempt = note_attempt(host, account=account, origin=origin)
-    if attempt.of_both > FAILURES_PER_ACCOUNT or attempt.of_origin > FAILURES_PER_ADDRESS:
-        forget_attempt(host, attempt)
-        raise TooMany(
-            f"Too many failed sign-ins from here. Try again in {FAILURE_WINDOW_MINUTES} minutes.",
-            retry_after_s=FAILURE_WINDOW_MINUTES * 60,
-        )
-    return attempt
+def _enter(host: Host, known: Mapping[str, Any], client: Client) -> SignedIn:
+    if known["organization_id"] is None:
+        raise Unauthenticated(NOWHERE)
+    return open_session(host, known["user_id"], known["organization_id"], known["epoch"], client)

@@ -11,11 +11,13 @@ from flask import request
 from flask.views import MethodView
 
 from rhesis_app.auth import queries
-from rhesis_app.auth.actions import first_start, reset, sign_in, tokens
+from rhesis_app.auth.actions import register as registering
+from rhesis_app.auth.actions import reset, sign_in, tokens
 from rhesis_app.auth.actions.accept import Acceptance, accept_invitation
-from rhesis_app.auth.queries import TokenView, asked_words
+from rhesis_app.auth.queries import TokenView, asked_words, registered_words
 from rhesis_app.auth.schemas import (
     AcceptArguments,
+    FinishArguments,
     LoginArguments,
     NewPasswordArguments,
     RefreshArguments,
@@ -26,7 +28,6 @@ from rhesis_app.auth.schemas import (
     new_account,
     new_token,
 )
-from rhesis_app.kernel.errors import Forbidden
 from rhesis_app.kernel.paging import Page
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.projects.queries import get_project
@@ -57,6 +58,13 @@ class ResetAsked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Registered:
+    """What happens now, said alike of every address."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewTokenView:
     """A new token: `token` is the secret, shown this once."""
 
@@ -73,8 +81,9 @@ class NewTokenView:
 @blueprint.arguments(LoginArguments)
 @blueprint.answers(200, TokenPair)
 def login(arguments: dict[str, str]) -> TokenPair:
-    """Sign in with e-mail address and password."""
-    return _pair(sign_in.sign_in(runtime(), arguments["email"], arguments["password"], _client()))
+    """Sign in with e-mail address and password. A 401 with `errors.code` asks for a `code` as well, or for another one."""
+    email, password = arguments["email"], arguments["password"]
+    return _pair(sign_in.sign_in(runtime(), email, password, _client(), code=arguments["code"]))
 
 
 @blueprint.route("/auth/refresh", methods=["POST"])
@@ -90,10 +99,7 @@ def _while_open(view: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(view)
     def checked(*given: Any, **named: Any) -> Any:
-        if not runtime().settings.open_registration:
-            raise Forbidden(
-                "Registration is closed on this instance. Ask an administrator to invite you, or its operator to set RHESIS_OPEN_REGISTRATION=1."
-            )
+        registering.require_open(runtime())
         return view(*given, **named)
 
     return checked
@@ -102,11 +108,21 @@ def _while_open(view: Callable[..., Any]) -> Callable[..., Any]:
 @blueprint.route("/auth/register", methods=["POST"])
 @_while_open
 @blueprint.arguments(RegisterArguments)
+@blueprint.answers(202, Registered)
+def register(arguments: dict[str, str]) -> Registered:
+    """Ask for an account with an organization of its own, where the operator has opened registration; all get one answer."""
+    registering.register(runtime(), new_account(arguments), ip=request.remote_addr)
+    return Registered(detail=registered_words(runtime()))
+
+
+@blueprint.route("/auth/register/confirm", methods=["POST"])
+@_while_open
+@blueprint.arguments(FinishArguments)
 @blueprint.answers(201, TokenPair)
-def register(arguments: dict[str, str]) -> TokenPair:
-    """Make an account with an organization of its own, where the operator has opened registration."""
-    first_start.found(runtime(), new_account(arguments), ip=request.remote_addr)
-    return _pair(sign_in.sign_in(runtime(), arguments["email"], arguments["password"], _client()))
+def confirm_registration(arguments: dict[str, str]) -> TokenPair:
+    """Make the account, with the token of the letter's link and the password that was chosen."""
+    token, password = arguments["token"], arguments["password"]
+    return _pair(registering.finish_registration(runtime(), token, password, _client()))
 
 
 @blueprint.route("/invitations/accept", methods=["POST"])

@@ -7,7 +7,8 @@ from uuid import UUID
 from flask.views import MethodView
 
 from rhesis_app.auth.actions.account import change_password, update_me
-from rhesis_app.auth.actions.sessions import end_other_sessions, end_session
+from rhesis_app.auth.actions.proof import Proof
+from rhesis_app.auth.actions.sessions import end_all_sessions, end_other_sessions, end_session
 from rhesis_app.auth.queries import MeView, SessionView, list_sessions, view_me
 from rhesis_app.auth.schemas import MeChanges, PasswordArguments, SessionListArguments
 from rhesis_app.kernel.paging import Page
@@ -50,13 +51,8 @@ class Me(MethodView):
 @blueprint.answers(204)
 def password(arguments: dict[str, str]) -> None:
     """Change one's password; every other session ends. Not with an API token."""
-    change_password(
-        runtime(),
-        current_scope(),
-        current_identity().session_id,
-        current=arguments["current_password"],
-        new=arguments["new_password"],
-    )
+    proof = Proof(password=arguments["current_password"], code=arguments["code"])
+    change_password(runtime(), current_scope(), current_identity().session_id, proof, arguments["new_password"])
 
 
 @blueprint.route("/sessions")
@@ -88,3 +84,11 @@ class Session(MethodView):
 def end_others() -> EndedSessions:
     """End every session but this one. Not with an API token."""
     return EndedSessions(ended=end_other_sessions(current_scope(), current_identity().session_id))
+
+
+@blueprint.route("/sessions/end-all", methods=["POST"])
+@needs_sign_in
+@blueprint.answers(200, EndedSessions)
+def end_all() -> EndedSessions:
+    """End every session, this one as well. Not with an API token."""
+    return EndedSessions(ended=end_all_sessions(current_scope()))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, request
 
 from rhesis_app.auth.actions.accept import Acceptance, OpenInvitation, accept_invitation, look_at_invitation
+from rhesis_app.auth.actions.proof import CodeNeeded
 from rhesis_app.auth.pages.entering import client_of_request, enter
 from rhesis_app.kernel.errors import AppError, Invalid, NotFound
 from rhesis_app.web.pages import render_bare, say
@@ -33,7 +34,9 @@ def show(token: str) -> Response:
 def accept(token: str) -> Response:
     """Join."""
     form = AcceptForm(name=request.form.get("name", ""))
-    acceptance = Acceptance(token=token, name=form.name, password=request.form.get("password", ""))
+    acceptance = Acceptance(
+        token=token, name=form.name, password=request.form.get("password", ""), code=request.form.get("code", "")
+    )
     try:
         invitation = look_at_invitation(runtime(), token)
     except NotFound as error:
@@ -42,8 +45,8 @@ def accept(token: str) -> Response:
         made = accept_invitation(runtime(), acceptance, client_of_request())
     except NotFound as error:
         return _ended(error)
-    except Invalid as error:
-        return _page(token, invitation, form, status=422, errors=error.errors)
+    except (CodeNeeded, Invalid) as error:
+        return _page(token, invitation, form, status=error.status, errors=error.errors)
     except AppError as error:
         return _page(token, invitation, form, status=error.status, message=error.detail)
     say(f"Welcome to {invitation.organization}.")

@@ -6,7 +6,8 @@ from uuid import UUID
 from flask import Blueprint, Response, request, url_for
 
 from rhesis_app.auth.actions.account import change_password, update_me
-from rhesis_app.auth.actions.sessions import end_other_sessions, end_session
+from rhesis_app.auth.actions.proof import Proof
+from rhesis_app.auth.actions.sessions import end_all_sessions, end_other_sessions, end_session
 from rhesis_app.auth.queries import list_sessions, view_me
 from rhesis_app.kernel.errors import Invalid, TooMany
 from rhesis_app.kernel.paging import MAX_LIMIT, PageRequest
@@ -14,6 +15,7 @@ from rhesis_app.web.access import needs_sign_in
 from rhesis_app.web.htmx import go_to
 from rhesis_app.web.pages import render_page, say
 from rhesis_app.web.scope import current_identity, current_scope, runtime
+from rhesis_app.web.tokens import clear_session_cookie
 
 blueprint = Blueprint("profile", __name__)
 _THEMES = (("auto", "As the system"), ("light", "Light"), ("dark", "Dark"))
@@ -44,9 +46,9 @@ def save() -> Response:
 def save_password() -> Response:
     """Change the password."""
     scope, session_id = current_scope(), current_identity().session_id
-    current, new = request.form.get("current_password", ""), request.form.get("new_password", "")
+    proof = Proof(password=request.form.get("current_password", ""), code=request.form.get("code", ""))
     try:
-        change_password(runtime(), scope, session_id, current=current, new=new)
+        change_password(runtime(), scope, session_id, proof, request.form.get("new_password", ""))
     except (Invalid, TooMany) as error:
         return _page(status=error.status, errors=error.errors, message="" if error.errors else error.detail)
     say("Your password was changed. Every other session has ended.")
@@ -75,6 +77,17 @@ def end_others() -> Response:
     return go_to(url_for("profile.index"))
 
 
+@blueprint.post("/settings/profile/sessions/end-all")
+@needs_sign_in
+def end_all() -> Response:
+    """End every session, this one as well."""
+    end_all_sessions(current_scope())
+    say("All your sessions have ended. Sign in again.")
+    response = go_to(url_for("auth.login"))
+    clear_session_cookie(response)
+    return response
+
+
 def _page(*, status: int = 200, name: str | None = None, **said: Any) -> Response:
     scope = current_scope()
     me = view_me(scope)
@@ -83,7 +96,7 @@ def _page(*, status: int = 200, name: str | None = None, **said: Any) -> Respons
         section="profile",
         status=status,
         me=me,
-        name=me.name if name is None else name,
+        name=me.user.name if name is None else name,
         themes=_THEMES,
         sessions=list_sessions(scope, PageRequest(limit=MAX_LIMIT)).items,
         current=current_identity().session_id,

@@ -12,12 +12,10 @@ from rhesis_app.auth.actions import first_start as links
 from rhesis_app.auth.actions import sign_in
 from rhesis_app.auth.actions import tokens as api_tokens
 from rhesis_app.auth.forms import PRESETS, FirstStartForm, LoginForm, TokenForm, account_from, token_from
-from rhesis_app.auth.pages.entering import client_of_request, enter
-from rhesis_app.kernel.actor import Actor
-from rhesis_app.kernel.errors import AppError, Invalid, NotFound
+from rhesis_app.auth.pages.entering import client_of_request, enter, enter_anew
+from rhesis_app.kernel.errors import AppError, Invalid, NotFound, TooMany
 from rhesis_app.kernel.paging import MAX_LIMIT, PageRequest
-from rhesis_app.kernel.permissions import BUILT_IN_ROLES, Permission
-from rhesis_app.projects.actions import create_project
+from rhesis_app.kernel.permissions import Permission
 from rhesis_app.projects.queries import get_project, list_project_choices
 from rhesis_app.web.access import needs, needs_sign_in
 from rhesis_app.web.htmx import go_to
@@ -59,16 +57,28 @@ def login() -> Response:
 
 @blueprint.post("/login")
 def submit_login() -> Response:
-    """Check and go on."""
-    form = LoginForm(
-        email=request.form.get("email", ""),
-        stay_signed_in="stay_signed_in" in request.form,
-        next=safe_next(request.form.get("next")),
-    )
+    """Check and go on; to the second step where a code is needed."""
+    form = _login_form()
+    client = client_of_request(stay=form.stay_signed_in)
     try:
-        made = sign_in.sign_in(
-            runtime(), form.email, request.form.get("password", ""), client_of_request(stay=form.stay_signed_in)
-        )
+        made = sign_in.begin_sign_in(runtime(), form.email, request.form.get("password", ""), client)
+    except AppError as error:
+        return _login_page(form, status=error.status, message=error.detail)
+    if isinstance(made, str):
+        return _code_page(form, made)
+    return enter(made, form.next, stay=form.stay_signed_in)
+
+
+@blueprint.post("/login/code")
+def submit_code() -> Response:
+    """The second step."""
+    form, ticket = _login_form(), request.form.get("ticket", "")
+    client = client_of_request(stay=form.stay_signed_in)
+    try:
+        made = sign_in.finish_sign_in(runtime(), ticket, request.form.get("code", ""), client)
+    except (Invalid, TooMany) as error:
+        message = "" if error.errors else error.detail
+        return _code_page(form, ticket, status=error.status, errors=error.errors, message=message)
     except AppError as error:
         return _login_page(form, status=error.status, message=error.detail)
     return enter(made, form.next, stay=form.stay_signed_in)
@@ -111,12 +121,7 @@ def submit_first_start(token: str) -> Response:
         made = links.first_start(runtime(), token, account, client_of_request())
     except Invalid as error:
         return render_bare("auth/first_start.html", status=422, token=token, form=form, errors=error.errors, message="")
-    owner = Actor(
-        kind="user", user_id=made.user_id, organization_id=made.organization_id, permissions=BUILT_IN_ROLES["Owner"]
-    )
-    with runtime().open_scope(owner, ip=request.remote_addr) as scope:
-        create_project(scope, "First project")  # so that the next step is to connect an application
-    return enter(made, "/", stay=False)
+    return enter_anew(made)
 
 
 @blueprint.get("/sign-in/<token>")
@@ -165,9 +170,30 @@ def revoke_token(token_id: UUID) -> Response:
     return go_to("/settings/tokens")
 
 
+def _login_form() -> LoginForm:
+    return LoginForm(
+        email=request.form.get("email", ""),
+        stay_signed_in="stay_signed_in" in request.form,
+        next=safe_next(request.form.get("next")),
+    )
+
+
+def _code_page(form: LoginForm, ticket: str, *, status: int = 200, **said: Any) -> Response:
+    views = {"errors": {}, "message": "", **said}
+    return render_bare("auth/second_step.html", status=status, form=form, ticket=ticket, **views)
+
+
 def _login_page(form: LoginForm, *, status: int = 200, message: str = "") -> Response:
     is_new = queries.needs_first_owner(runtime())
-    return render_bare("auth/login.html", status=status, form=form, errors={}, message=message, is_new=is_new)
+    return render_bare(
+        "auth/login.html",
+        status=status,
+        form=form,
+        errors={},
+        message=message,
+        is_new=is_new,
+        is_open=runtime().registers,
+    )
 
 
 def _tokens_page(form: TokenForm, *, status: int = 200, fresh: FreshToken | None = None, **said: Any) -> Response:

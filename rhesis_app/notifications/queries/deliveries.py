@@ -15,3 +15,11 @@ def undelivered(scope: Scope, kind: str, subject_ids: Iterable[UUID]) -> frozens
         return frozenset()
     failed = scope.select(Delivery.event_id).where(Delivery.event_id.in_(wanted), Delivery.state == "failed")
     return frozenset(wanted[found] for found in scope.session.scalars(failed))
+
+
+def was_posted(scope: Scope, kind: str, subject_id: UUID, recipient: str) -> bool:
+    """Whether a letter of this kind about the subject was written to somebody, who alone has what it says."""
+    written = scope.select(Delivery.id).where(
+        Delivery.event_id == event_id(kind, subject_id), Delivery.recipient == recipient
+    )
+    return scope.session.scalar(written.limit(1)) is not None

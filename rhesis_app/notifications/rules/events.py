@@ -20,6 +20,8 @@ class EventKind(StrEnum):
 # What somebody asked to be sent, or must be: no preference switches it off.
 INVITED: Final = "invitation.sent"
 RESET: Final = "password.reset"
+ADDRESS: Final = "address.proof"
+ADDRESS_CHANGED: Final = "address.changed"
 
 EVENT_WORDS: Final = {
     EventKind.RUN_FINISHED: "A run that you started or scheduled has ended",
