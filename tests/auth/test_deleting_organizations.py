@@ -191,6 +191,7 @@ def test_the_application_erases_nothing_by_itself(alice: Person) -> None:
 
 
 def test_the_page_deletes_and_restores(alice: Person, bob: Person) -> None:
+    assert bob.web.get("/organizations").status_code == 200
     page = alice.web.get(SETTINGS)
     assert "Type “Organization A” to confirm" in page.text
     refused = alice.web.post(f"{SETTINGS}/delete", {"name": "Organization"})
