@@ -158,7 +158,7 @@ def _hold_member(scope: Scope, project_id: UUID, user_id: UUID, mine: frozenset[
     row, role = found
     if not role_permissions(role.name, role.is_builtin, role.permissions) <= mine:
         raise Forbidden(ABOVE)
-    return row  # type: ignore[no-any-return]
+    return row
 
 
 def _with_role(scope: Scope, project_id: UUID, user_id: UUID | None) -> Select[ProjectMember, Role]:

@@ -86,14 +86,13 @@ def _page(*, error: AppError | None = None, section: str = "", **typed: str) -> 
         "organization": view,
         "can_delete": can_end,
         "can_transfer": is_owner,
-        "heirs": list_heirs(scope) if is_owner else (),
+        "heirs": list(list_heirs(scope)) if is_owner else [],
         "roles": [(role.name, role.name) for role in list_roles(scope) if role.name != OWNER] if is_owner else [],
         "typed": {"name": view.name, "typed": "", "heir": "", "role": ADMIN} | typed,
         "grace_days": GRACE.days,
         "failed": section,
         "errors": error.errors if error else {},
         "message": error.detail if error else "",
-        "now": scope.now,
     }
     return render_page(
         "organizations/settings.html", section="organization", status=error.status if error else 200, **views
