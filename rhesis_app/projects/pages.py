@@ -134,7 +134,7 @@ def _members_page(
 ) -> Response:
     scope = current_scope()
     page = queries.list_project_members(
-        scope, project.id, page_request(cursor=request.args.get("cursor"), limit=MAX_LIMIT, count=True)
+        scope, project.id, page_request(cursor=request.args.get("cursor"), limit=MAX_LIMIT)
     )
     manages = scope.may(Permission.MEMBER_MANAGE, project=project.id)
     choices = queries.member_choices(scope, project.id) if manages else queries.MemberChoices(people=(), roles=())

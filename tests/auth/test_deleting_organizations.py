@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from flask import Flask
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import OperationalError
 
 from rhesis_app.infra.orm import Base
 from rhesis_app.runs.actions.fire import fire_due
 from rhesis_app.tenancy.actions.deletion import erase_due
+from rhesis_app.tenancy.actions.members import hold_members
 from rhesis_app.tenancy.models import AuditEntry
 from tests.auth.rows import everything_of
 from tests.jobs.runs.world import World, make_world
@@ -182,6 +184,34 @@ def test_it_is_erased_whole_and_nothing_of_others(
     with superuser.connect() as connection:
         people = connection.scalars(text("SELECT email FROM app_user ORDER BY email")).all()
     assert people == ["alice@example.org", "bob@example.org", "charlie@example.org"], "people keep their accounts"
+
+
+def test_one_that_cannot_be_erased_stops_no_other(
+    alice: Person, charlie: Person, superuser: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for person in (alice, charlie):
+        let_grace_pass(superuser, person)
+    asked = type(alice.host).ask
+
+    def ask(host: Any, statement: str, **values: Any) -> Any:
+        if values.get("gone") == alice.actor.organization_id:
+            raise OperationalError(statement, None, Exception("a lock"))
+        return asked(host, statement, **values)
+
+    monkeypatch.setattr(type(alice.host), "ask", ask)
+    assert erase_due(alice.host) == 1
+    assert rows_of(superuser, charlie) == {}
+    monkeypatch.undo()
+    assert erase_due(alice.host) == 1
+
+
+def test_what_is_erased_meanwhile_and_what_is_held_is_left_alone(alice: Person, superuser: Engine) -> None:
+    let_grace_pass(superuser, alice)
+    with alice.scope() as scope, scope.atomic():
+        hold_members(scope)  # as whoever restores it does
+        assert erase_due(alice.host) == 0
+    assert erase_due(alice.host) == 1
+    assert erase_due(alice.host) == 0
 
 
 def test_the_application_erases_nothing_by_itself(alice: Person) -> None:

@@ -1,16 +1,19 @@
 """Deleting an organization: closed at once to all but its owners, who may bring it back, and erased when its days of grace are over."""
 
 import logging
+from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Interval, Select, func, literal, select, update
+from sqlalchemy import Interval, Update, func, literal, update
+from sqlalchemy.exc import SQLAlchemyError
 
-from rhesis_app.kernel.errors import Forbidden, Invalid, NotFound
+from rhesis_app.kernel.errors import Forbidden, Invalid
 from rhesis_app.kernel.host import Host
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.tenancy.actions.members import hold_members
-from rhesis_app.tenancy.actions.organizations import ELSEWHERE
+from rhesis_app.tenancy.actions.organizations import require_active, require_person
 from rhesis_app.tenancy.models import Invitation, Organization
 from rhesis_app.tenancy.queries.organizations import OrganizationView, view_organization
 from rhesis_app.tenancy.rules import GRACE
@@ -27,17 +30,18 @@ def delete_organization(scope: Scope, organization_id: UUID, name: str) -> Organ
     _require_here(scope, organization_id)
     with scope.atomic() as session:
         _require_still(scope)
-        row = session.scalars(_held(scope)).one()
-        if name.strip() != row.name:
-            raise Invalid.field("name", f"Type the name as it is: {row.name}")
-        if row.delete_after is None:
-            erased_at = session.scalar(select(func.now() + literal(GRACE, Interval)))
-            row.delete_after = erased_at
-            session.flush()
-            _withdraw_all(scope)
-            scope.tell("organization.deleted", organization_id)
-            scope.record("organization.delete", "organization", organization_id, delete_after=str(erased_at))
-        return view_organization(scope, organization_id)
+        view = view_organization(scope, organization_id)
+        if name.strip() != view.name:
+            raise Invalid.field("name", f"Type the name as it is: {view.name}")
+        if view.delete_after is not None:
+            return view
+        erased_at = session.scalar(
+            _change(scope, delete_after=func.now() + literal(GRACE, Interval)).returning(Organization.delete_after)
+        )
+        _withdraw_all(scope)
+        scope.tell("organization.deleted", organization_id)
+        scope.record("organization.delete", "organization", organization_id, delete_after=str(erased_at))
+    return replace(view, delete_after=erased_at)
 
 
 def restore_organization(scope: Scope, organization_id: UUID) -> OrganizationView:
@@ -45,30 +49,34 @@ def restore_organization(scope: Scope, organization_id: UUID) -> OrganizationVie
     _require_here(scope, organization_id)
     with scope.atomic() as session:
         _require_still(scope)
-        row = session.scalars(_held(scope)).one()
-        if row.delete_after is not None:
-            row.delete_after = None
-            session.flush()
+        closed = _change(scope, delete_after=None).where(Organization.delete_after.is_not(None))
+        if session.scalar(closed.returning(Organization.id)) is not None:
             scope.record("organization.restore", "organization", organization_id)
         return view_organization(scope, organization_id)
 
 
 def erase_due(host: Host) -> int:
-    """Erase the organizations whose days of grace are over, each in a transaction of its own that looks again; how many."""
-    due = [row["organization_id"] for row in host.ask("SELECT * FROM due_deletions(:most)", most=_MOST)]
-    erased = [one for one in due if host.ask("SELECT erase_organization(:gone) AS done", gone=one)[0]["done"]]
-    for one in erased:  # its audit log is gone with it
-        _log.info("an organization was erased", extra={"organization": str(one)})
-    return len(erased)
+    """Erase the organizations whose days of grace are over; how many. Each by itself, and one that fails stops no other."""
+    return sum(
+        _erase(host, row["organization_id"]) for row in host.ask("SELECT * FROM due_deletions(:most)", most=_MOST)
+    )
+
+
+def _erase(host: Host, gone: UUID) -> bool:
+    try:
+        done = bool(host.ask("SELECT erase_organization(:gone) AS done", gone=gone)[0]["done"])
+    except SQLAlchemyError:
+        _log.exception("an organization could not be erased; it stays due", extra={"organization": str(gone)})
+        return False
+    if done:  # its audit log is gone with it
+        _log.info("an organization was erased", extra={"organization": str(gone)})
+    return done
 
 
 def _require_here(scope: Scope, organization_id: UUID) -> None:
-    view_organization(scope, organization_id)
+    require_active(scope, organization_id)
     scope.require(Permission.ORGANIZATION_DELETE)
-    if organization_id != scope.organization_id:
-        raise NotFound(ELSEWHERE)
-    if scope.actor.kind != "user":
-        raise Forbidden("Sign in for this: a token may not.")
+    require_person(scope)
 
 
 def _require_still(scope: Scope) -> None:
@@ -76,9 +84,9 @@ def _require_still(scope: Scope) -> None:
         raise Forbidden("Your role may not delete this organization any more.")
 
 
-def _held(scope: Scope) -> Select[Organization]:
-    query = select(Organization).where(Organization.id == scope.organization_id)
-    return query.execution_options(populate_existing=True)
+def _change(scope: Scope, **values: Any) -> Update:
+    change = update(Organization).where(Organization.id == scope.organization_id)
+    return change.values(updated_at=func.now(), **values)
 
 
 def _withdraw_all(scope: Scope) -> None:

@@ -4,15 +4,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import Select, func, select, text, update
 
 from rhesis_app.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from rhesis_app.kernel.permissions import OWNER, Permission
 from rhesis_app.kernel.scope import Scope
-from rhesis_app.tenancy.actions.organizations import ELSEWHERE
+from rhesis_app.tenancy.actions.organizations import require_active, require_person
 from rhesis_app.tenancy.models import Invitation, Membership, Organization, Role, User
 from rhesis_app.tenancy.queries.members import MemberView, RoleRow, roles_by_name, view_member
-from rhesis_app.tenancy.queries.organizations import view_organization
 from rhesis_app.tenancy.queries.roles import role_permissions
 
 ABOVE = (
@@ -23,11 +22,12 @@ LAST = "Somebody has to own the organization: make somebody else an owner first.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Somebody's membership and what its role may do; `is_owner` by the built-in role alone."""
+    """Somebody's membership and what its role may do; `is_owner` by the built-in role alone, `is_active` while they may sign in."""
 
     member: Membership
     may: frozenset[Permission]
     is_owner: bool
+    is_active: bool
 
 
 def change_role(scope: Scope, user_id: UUID, role: str) -> MemberView:
@@ -61,12 +61,8 @@ def remove_member(scope: Scope, user_id: UUID) -> None:
 
 def leave(scope: Scope, organization_id: UUID) -> None:
     """End one's own place in the active organization. Raises NotFound, Forbidden, Conflict for the last owner."""
-    user_id = scope.actor.user_id
-    view_organization(scope, organization_id)
-    if organization_id != scope.organization_id:
-        raise NotFound(ELSEWHERE)
-    if user_id is None or scope.actor.kind != "user":
-        raise Forbidden("Sign in to leave: a token may not.")
+    require_active(scope, organization_id)
+    user_id = require_person(scope)
     with scope.atomic():
         _, place = _hold(scope, user_id)
         _end(scope, place)
@@ -117,8 +113,9 @@ def hold_places(scope: Scope, user_ids: Iterable[UUID]) -> tuple[frozenset[Permi
     held = select(Organization.id).where(Organization.id == scope.organization_id).with_for_update(key_share=True)
     scope.session.execute(held)
     query = (
-        scope.select(Membership, Role)
+        scope.select(Membership, Role, User.is_active)
         .join(Role, (Role.organization_id == Membership.organization_id) & (Role.id == Membership.role_id))
+        .join(User, User.id == Membership.user_id)
         .where(Membership.user_id.in_([actor, *user_ids]), Membership.left_at.is_(None))
         .execution_options(populate_existing=True)
     )
@@ -127,8 +124,9 @@ def hold_places(scope: Scope, user_ids: Iterable[UUID]) -> tuple[frozenset[Permi
             member=member,
             may=role_permissions(role.name, role.is_builtin, role.permissions),
             is_owner=role.is_builtin and role.name == OWNER,
+            is_active=is_active,
         )
-        for member, role in scope.session.execute(query)
+        for member, role, is_active in scope.session.execute(query)
     }
     if actor not in places:
         raise Forbidden("You do not belong to this organization any more.")
@@ -163,7 +161,7 @@ def grantable(roles: Iterable[RoleRow], may: frozenset[Permission]) -> list[UUID
     return [role_id for role_id, allows in roles if Permission.MEMBER_MANAGE in may and allows <= may]
 
 
-def withdraw(scope: Scope, user_ids: Collection[UUID], *, keep: Sequence[UUID]) -> None:
+def withdraw(scope: Scope, user_ids: Collection[UUID] | Select[UUID], *, keep: Sequence[UUID]) -> None:
     """End the open invitations that these people could not send any more: they would be a way back in."""
     scope.session.execute(
         update(Invitation)

@@ -64,16 +64,28 @@ def found_another(host: Host, founder: Scope, name: str) -> UUID:
 
 def rename_organization(scope: Scope, organization_id: UUID, name: str) -> OrganizationView:
     """Give the active organization another name; its addresses stay. Raises NotFound, Forbidden, Invalid."""
-    view_organization(scope, organization_id)
+    require_active(scope, organization_id)
     scope.require(Permission.ORGANIZATION_UPDATE)
-    if organization_id != scope.organization_id:
-        raise NotFound(ELSEWHERE)
     named = check_name(name)
     with scope.atomic() as session:
         renamed = update(Organization).where(Organization.id == scope.organization_id)
         session.execute(renamed.values(name=named, updated_at=func.now()))
         scope.record("organization.rename", "organization", organization_id, name=named)
     return view_organization(scope, organization_id)
+
+
+def require_active(scope: Scope, organization_id: UUID) -> None:
+    """Raise NotFound unless this is the active organization; one of the actor's others is to be switched to first."""
+    if organization_id != scope.organization_id:
+        view_organization(scope, organization_id)
+        raise NotFound(ELSEWHERE)
+
+
+def require_person(scope: Scope) -> UUID:
+    """The id of the person who acts. Raises Forbidden for a token."""
+    if scope.actor.user_id is None or scope.actor.kind != "user":
+        raise Forbidden("Sign in for this: a token may not.")
+    return scope.actor.user_id
 
 
 def _make(scope: Scope, name: str, settings: Json) -> None:

@@ -114,9 +114,6 @@ def _refuse_above(permissions: Sequence[str], mine: frozenset[Permission]) -> No
 
 def _withdraw_of_holders(scope: Scope, row: Role) -> None:
     """End what those who have the role have sent and could not send any more."""
-    holders = scope.session.scalars(
-        scope.select(Membership.user_id).where(Membership.role_id == row.id, Membership.left_at.is_(None))
-    ).all()
-    if holders:
-        keep = grantable(roles_by_name(scope).values(), known_permissions(row.permissions))
-        withdraw(scope, holders, keep=keep)
+    holders = scope.select(Membership.user_id).where(Membership.role_id == row.id, Membership.left_at.is_(None))
+    keep = grantable(roles_by_name(scope).values(), known_permissions(row.permissions))
+    withdraw(scope, holders, keep=keep)

@@ -6,10 +6,8 @@ from rhesis_app.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from rhesis_app.kernel.permissions import OWNER, Permission
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.tenancy.actions.members import grantable, hold_places, named_role, withdraw
-from rhesis_app.tenancy.actions.organizations import ELSEWHERE
-from rhesis_app.tenancy.models import User
+from rhesis_app.tenancy.actions.organizations import require_active, require_person
 from rhesis_app.tenancy.queries.members import MemberView, roles_by_name, view_member
-from rhesis_app.tenancy.queries.organizations import view_organization
 
 ADMIN = "Admin"
 
@@ -20,13 +18,9 @@ def transfer_ownership(scope: Scope, organization_id: UUID, user_id: UUID, *, ro
     Raises NotFound, Invalid for an unknown role or one that is Owner, Forbidden for whoever is no owner, and Conflict for oneself
     and for somebody who cannot sign in.
     """
-    view_organization(scope, organization_id)
+    require_active(scope, organization_id)
     scope.require(Permission.ORGANIZATION_DELETE)
-    if organization_id != scope.organization_id:
-        raise NotFound(ELSEWHERE)
-    giver_id = scope.actor.user_id
-    if giver_id is None or scope.actor.kind != "user":
-        raise Forbidden("Sign in for this: a token may not.")
+    giver_id = require_person(scope)
     with scope.atomic() as session:
         _, places = hold_places(scope, (user_id,))
         giver, taker = places[giver_id], places.get(user_id)
@@ -36,7 +30,7 @@ def transfer_ownership(scope: Scope, organization_id: UUID, user_id: UUID, *, ro
             raise NotFound("There is no such member here.")
         if user_id == giver_id:
             raise Conflict("You own the organization already. Choose somebody else.")
-        if not session.get_one(User, user_id).is_active:
+        if not taker.is_active:
             raise Conflict("This person cannot sign in. Choose somebody else.")
         roles = roles_by_name(scope)
         role_id, may = named_role(roles, role)
