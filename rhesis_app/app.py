@@ -78,6 +78,7 @@ from rhesis_app.reports import jobs as reports_jobs
 from rhesis_app.reports import pages as reports_pages
 from rhesis_app.reports.actions.announce import announce_run
 from rhesis_app.runs import jobs as runs_jobs
+from rhesis_app.runs.actions.cancel import cancel_every_run
 from rhesis_app.runs.actions.tell import ask_to_tell_plugins
 from rhesis_app.runs.api import runs as runs_api
 from rhesis_app.runs.api import schedules as schedules_api
@@ -90,9 +91,12 @@ from rhesis_app.tenancy.api import invitations as invitations_api
 from rhesis_app.tenancy.api import members as members_api
 from rhesis_app.tenancy.api import organizations as organizations_api
 from rhesis_app.tenancy.api import plugins as plugins_api
+from rhesis_app.tenancy.api import roles as roles_api
 from rhesis_app.tenancy.pages import members as members_pages
 from rhesis_app.tenancy.pages import organizations as organizations_pages
 from rhesis_app.tenancy.pages import plugins as plugins_pages
+from rhesis_app.tenancy.pages import roles as roles_pages
+from rhesis_app.tenancy.pages import settings as settings_pages
 from rhesis_app.tenancy.queries.organizations import organizations_with_project
 from rhesis_app.web import docs, health
 from rhesis_app.web.errors import register_errors
@@ -114,7 +118,9 @@ PAGES: tuple[ModuleType, ...] = (
     second_factor_pages,
     account_pages,
     organizations_pages,
+    settings_pages,
     members_pages,
+    roles_pages,
     plugins_pages,
     projects_pages,
     endpoints_pages,
@@ -148,6 +154,7 @@ APIS: tuple[ModuleType, ...] = (
     account_api,
     organizations_api,
     members_api,
+    roles_api,
     invitations_api,
     plugins_api,
     projects_api,
@@ -171,7 +178,11 @@ APIS: tuple[ModuleType, ...] = (
     notifications_api,
 )
 JOBS: tuple[ModuleType, ...] = (runs_jobs, imports_jobs, insights_jobs, reports_jobs, notifications_jobs)
-LISTENERS: dict[str, tuple[Listener, ...]] = {"run.finished": (decide_run,), "run.recounted": (decide_run,)}
+LISTENERS: dict[str, tuple[Listener, ...]] = {
+    "run.finished": (decide_run,),
+    "run.recounted": (decide_run,),
+    "organization.deleted": (cancel_every_run,),
+}
 
 
 def create_app(settings: Settings | None = None) -> Flask:

@@ -58,6 +58,7 @@ PUBLIC = frozenset(
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _ELSEWHERE = "This form came from another site, or the page is too old. Reload the page and try again."
 _AGAIN = "Your session has ended. Sign in again."
+_FIND = "SELECT t.* FROM find_token(:digest) t WHERE may_enter(t.user_id, t.organization_id)"
 _CREDENTIAL = "The credential is missing, wrong, revoked or too old. Send “Authorization: Bearer …” with an access token or an API token."
 
 
@@ -108,9 +109,7 @@ def _is_open() -> bool:
 
 def _enter(actor: Actor, access: Access) -> None:
     """Whether the actor has the permission anywhere; the action asks again for the project at hand."""
-    if access.permission is None or actor.may(access.permission):
-        return
-    if any(access.permission in held for held in actor.project_permissions.values()):
+    if access.permission is None or actor.may_somewhere(access.permission):
         return
     raise Forbidden(
         f"This needs the permission “{access.permission}”. Ask an administrator of the organization for it."
@@ -176,12 +175,13 @@ def _of_session(host: Host, kind: str, otherwise: str) -> Identity:
         role_name=row["role_name"],
         theme=row["theme"],
         is_demo=row["is_demo"],
+        delete_after=row["delete_after"],
         unread=row["unread"],
     )
 
 
 def _of_token(host: Host, secret: str) -> Identity:
-    rows = host.ask("SELECT * FROM find_token(:digest)", digest=digest(secret)) if is_api_token(secret) else []
+    rows = host.ask(_FIND, digest=digest(secret)) if is_api_token(secret) else []
     if not rows:
         raise Unauthenticated(_CREDENTIAL)
     row = rows[0]

@@ -40,3 +40,11 @@ class Actor:
         if permission in self.permissions:
             return True
         return project is not None and permission in self.project_permissions.get(project, frozenset())
+
+    def may_somewhere(self, permission: Permission) -> bool:
+        """Whether `permission` holds across the organization or in at least one project."""
+        return self.may(permission) or any(self.may(permission, project) for project in self.project_permissions)
+
+    def permissions_in(self, project: UUID) -> frozenset[Permission]:
+        """All that holds in a project."""
+        return frozenset(permission for permission in Permission if self.may(permission, project))

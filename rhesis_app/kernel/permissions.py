@@ -75,8 +75,9 @@ ORGANIZATION_WIDE = frozenset(
 )
 """What reaches past any single project: an actor of one project has none of it."""
 
+OWNER = "Owner"
 BUILT_IN_ROLES: dict[str, frozenset[Permission]] = {
-    "Owner": _EVERYTHING,
+    OWNER: _EVERYTHING,
     "Admin": _EVERYTHING - {Permission.ORGANIZATION_DELETE},
     "Member": _EVERYTHING - _OWNERS_ALONE - _ADMINS_ALONE,
     "Viewer": _READ | {Permission.TOKEN_MANAGE},

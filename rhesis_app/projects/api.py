@@ -9,8 +9,15 @@ from flask.views import MethodView
 from rhesis_app.kernel.paging import Page
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.projects import actions, queries
-from rhesis_app.projects.queries import ProjectView
-from rhesis_app.projects.schemas import NewProjectArguments, ProjectChanges, ProjectListArguments
+from rhesis_app.projects.queries import ProjectMemberView, ProjectView
+from rhesis_app.projects.schemas import (
+    NewProjectArguments,
+    NewProjectMemberArguments,
+    ProjectChanges,
+    ProjectListArguments,
+    ProjectMemberChanges,
+    ProjectMemberListArguments,
+)
 from rhesis_app.web.access import needs
 from rhesis_app.web.openapi import Answer, ApiBlueprint
 from rhesis_app.web.paging import page_request
@@ -73,3 +80,47 @@ class Project(MethodView):
 def restore(project_id: UUID) -> ProjectView:
     """Bring an archived project back."""
     return actions.restore_project(current_scope(), project_id)
+
+
+@blueprint.route("/<uuid:project_id>/members")
+class ProjectMembers(MethodView):
+    """Who has a role in a project."""
+
+    @needs(Permission.MEMBER_READ)
+    @blueprint.arguments(ProjectMemberListArguments, location="query")
+    @blueprint.answers(200, ProjectMemberView, many=True)
+    def get(self, arguments: dict[str, Any], project_id: UUID) -> Page[ProjectMemberView]:
+        """List who has a role in the project, by name; roles in the organization hold besides."""
+        return queries.list_project_members(current_scope(), project_id, page_request(**arguments))
+
+    @needs(Permission.MEMBER_MANAGE)
+    @blueprint.arguments(NewProjectMemberArguments)
+    @blueprint.answers(201, ProjectMemberView)
+    def post(self, arguments: dict[str, Any], project_id: UUID) -> Answer:
+        """Give a member of the organization a role in the project, never one above your own there."""
+        view = actions.add_member(current_scope(), project_id, arguments["user_id"], arguments["role"])
+        return Answer(view, {"Location": f"/api/v1/projects/{project_id}/members/{view.user_id}"})
+
+
+@blueprint.route("/<uuid:project_id>/members/<uuid:user_id>")
+class ProjectMember(MethodView):
+    """One of them."""
+
+    @needs(Permission.MEMBER_READ)
+    @blueprint.answers(200, ProjectMemberView)
+    def get(self, project_id: UUID, user_id: UUID) -> ProjectMemberView:
+        """Read somebody's role in the project."""
+        return queries.view_project_member(current_scope(), project_id, user_id)
+
+    @needs(Permission.MEMBER_MANAGE)
+    @blueprint.arguments(ProjectMemberChanges)
+    @blueprint.answers(200, ProjectMemberView)
+    def patch(self, arguments: dict[str, Any], project_id: UUID, user_id: UUID) -> ProjectMemberView:
+        """Give somebody another role in the project."""
+        return actions.change_member(current_scope(), project_id, user_id, arguments["role"])
+
+    @needs(Permission.MEMBER_MANAGE)
+    @blueprint.answers(204)
+    def delete(self, project_id: UUID, user_id: UUID) -> None:
+        """Take somebody's role in the project away; what their role in the organization allows stays."""
+        actions.remove_member(current_scope(), project_id, user_id)

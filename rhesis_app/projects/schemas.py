@@ -21,3 +21,20 @@ class ProjectChanges(Input):
 
 class ProjectListArguments(ListArguments):
     """A page of projects."""
+
+
+class ProjectMemberListArguments(ListArguments):
+    """A page of a project's members."""
+
+
+class NewProjectMemberArguments(Input):
+    """A member of the organization, and their role in the project."""
+
+    user_id = fields.UUID(required=True)
+    role = fields.String(required=True, validate=validate.Length(1, 100))
+
+
+class ProjectMemberChanges(Input):
+    """The role to have in the project from now on."""
+
+    role = fields.String(required=True, validate=validate.Length(1, 100))

@@ -6,16 +6,20 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from rhesis_app.infra.orm import Base, Identified, Json, Stamped, TenantOwned, addressable, belongs_to
+from rhesis_app.infra.orm import Archivable, Base, Identified, Json, Stamped, TenantOwned, addressable, belongs_to
 
 
 class Organization(Identified, Stamped, Base):
-    """A tenant; owns everything below."""
+    """A tenant; owns everything below. With `delete_after` it is closed to all but its owners, and erased from then on."""
 
     __tablename__ = "organization"
+    __table_args__ = (
+        Index("ix_organization_delete_after", "delete_after", postgresql_where=text("delete_after IS NOT NULL")),
+    )
     name: Mapped[str]
     slug: Mapped[str] = mapped_column(unique=True)
     settings: Mapped[Json] = mapped_column(default=dict, server_default=text("'{}'"))
+    delete_after: Mapped[datetime | None]
 
 
 class User(Identified, Stamped, Base):
@@ -40,11 +44,19 @@ class UserPassword(Base):
     changed_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
-class Role(Identified, Stamped, TenantOwned, Base):
-    """A named set of permissions; a built-in one takes them from code."""
+class Role(Identified, Stamped, Archivable, TenantOwned, Base):
+    """A named set of permissions; a built-in one takes them from code. A deleted one stays for what it was once given by."""
 
     __tablename__ = "role"
-    __table_args__ = (addressable(), UniqueConstraint("organization_id", "name"))
+    __table_args__ = (
+        addressable(),
+        Index(
+            "uq_role_name",
+            *("organization_id", text("lower(name)")),
+            unique=True,
+            postgresql_where=text("archived_at IS NULL"),
+        ),
+    )
     name: Mapped[str]
     permissions: Mapped[list[str]] = mapped_column(default=list, server_default=text("'{}'"))
     is_builtin: Mapped[bool] = mapped_column(default=False, server_default=text("false"))

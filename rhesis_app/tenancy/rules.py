@@ -4,6 +4,7 @@ import re
 import unicodedata
 from datetime import timedelta
 from typing import Final
+from uuid import UUID
 
 from rhesis_app.kernel.errors import Invalid
 from rhesis_app.kernel.permissions import Permission
@@ -27,6 +28,9 @@ DEEDS: Final = (
 INVITATION_LIFE: Final = timedelta(days=7)
 MOST_OPEN_INVITATIONS: Final = 500
 MOST_ORGANIZATIONS: Final = 50
+MOST_ROLES: Final = 30
+GRACE: Final = timedelta(days=7)
+"""How long an organization that is being deleted can be brought back."""
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]+\.?[^@\s\x00-\x1f]+")
 
 
@@ -44,6 +48,30 @@ def check_name(text: str, *, field: str = "name") -> str:
     if not name or len(name) > 200:
         raise Invalid.field(field, "Give a name of at most 200 characters.")
     return name
+
+
+def user_id_from(text: str) -> UUID:
+    """A person's id as a form sends it; Invalid when it is none."""
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise Invalid.field("user_id", "Choose a member.") from error
+
+
+def check_role_name(text: str) -> str:
+    """A role's name, trimmed; Invalid unless it has 1 to 60 characters in one line."""
+    name = " ".join(text.split())
+    if not name or len(name) > 60 or not name.isprintable():
+        raise Invalid.field("name", "Give the role a name of at most 60 characters.")
+    return name
+
+
+def grouped_permissions() -> tuple[tuple[str, tuple[Permission, ...]], ...]:
+    """Every permission by its resource, in words: `("Test set", (test_set:delete, …))`."""
+    groups: dict[str, list[Permission]] = {}
+    for permission in Permission:
+        groups.setdefault(permission.partition(":")[0], []).append(permission)
+    return tuple((name.replace("_", " ").capitalize(), tuple(group)) for name, group in groups.items())
 
 
 def slug_of(name: str, *, otherwise: str = "org") -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Protocol
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from flask import Response, current_app, flash, g, get_flashed_messages, render_template
 from flask_jwt_extended import get_jwt
@@ -15,6 +16,9 @@ from rhesis_app.web.shell import BareShell, Flash, ProjectLink, Shell
 
 class ProjectWords(Protocol):
     """What the layout needs of a project."""
+
+    @property
+    def id(self) -> UUID: ...
 
     @property
     def name(self) -> str: ...
@@ -84,7 +88,10 @@ def _shell(section: str, project: ProjectWords | None) -> Shell:
         section=section,
         flashes=_flashes(),
         may=frozenset(one for one in Permission if scope.may(one)),
+        may_here=scope.actor.permissions_in(project.id) if project else frozenset(),
+        reads_projects=scope.actor.may_somewhere(Permission.PROJECT_READ),
         unread=identity.unread,
+        delete_after=identity.delete_after,
     )
 
 

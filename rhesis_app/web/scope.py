@@ -1,6 +1,7 @@
 """The current request's runtime, identity and scope."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
@@ -14,7 +15,10 @@ from rhesis_app.kernel.scope import Scope
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Who the guard found: the actor, and what the layout says about the person. Empty texts for a token."""
+    """Who the guard found: the actor, and what the layout says about the person. Empty texts for a token.
+
+    `delete_after` is when the organization will be erased, None while nobody deletes it.
+    """
 
     actor: Actor
     session_id: UUID | None = None
@@ -24,6 +28,7 @@ class Identity:
     role_name: str = ""
     theme: str = "auto"
     is_demo: bool = False
+    delete_after: datetime | None = None
     unread: int = 0
 
 

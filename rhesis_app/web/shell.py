@@ -1,7 +1,8 @@
 """What the layout needs besides the page itself. Made once per request; templates ask it, never the request."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Literal
 
 from rhesis_app.kernel.permissions import Permission
@@ -39,7 +40,11 @@ class BareShell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shell:
-    """Around a signed-in person's pages. `section` is the key of the current entry; `counts` are keyed alike."""
+    """Around a signed-in person's pages. `section` is the key of the current entry; `counts` are keyed alike.
+
+    `may` holds across the organization, `may_here` in the project at hand; `reads_projects` is for whoever may read one at least.
+    `delete_after` is when the organization will be erased, None while nobody deletes it.
+    """
 
     organization_name: str
     user_name: str
@@ -54,7 +59,10 @@ class Shell:
     counts: Mapping[str, int] = field(default_factory=dict)
     flashes: tuple[Flash, ...] = ()
     may: frozenset[Permission] = frozenset()
+    may_here: frozenset[Permission] = frozenset()
+    reads_projects: bool = False
     unread: int = 0
+    delete_after: datetime | None = None
 
     @property
     def can_create_project(self) -> bool:
@@ -73,13 +81,17 @@ class Shell:
 
     @property
     def groups(self) -> tuple["NavGroup", ...]:
-        """The navigation of the current project; empty outside a project."""
-        return PROJECT_NAVIGATION if self.project else ()
+        """What this person may open of the current project; empty outside a project."""
+        if self.project is None:
+            return ()
+        groups = (replace(group, entries=_open(group.entries, self.may_here)) for group in PROJECT_NAVIGATION)
+        return tuple(group for group in groups if group.entries)
 
     @property
     def settings(self) -> tuple["NavEntry", ...]:
         """The settings this person may open."""
-        return tuple(entry for entry in SETTINGS_NAVIGATION if entry.needs is None or entry.needs in self.may)
+        read = {Permission.PROJECT_READ} if self.reads_projects else set()
+        return _open(SETTINGS_NAVIGATION, self.may | read)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,40 +131,103 @@ PROJECT_NAVIGATION = (
         is_titled=False,
         entries=(
             NavEntry(key="overview", label="Overview", icon="layout-dashboard", endpoint="projects.overview"),
-            NavEntry(key="runs", label="Runs", icon="play", endpoint="runs.index"),
-            NavEntry(key="schedules", label="Schedules", icon="calendar-clock", endpoint="schedules.index"),
-            NavEntry(key="compare", label="Compare", icon="git-compare", endpoint="comparisons.show"),
-            NavEntry(key="reports", label="Reports", icon="file-text", endpoint="reports.index"),
+            NavEntry(key="runs", label="Runs", icon="play", endpoint="runs.index", needs=Permission.RUN_READ),
+            NavEntry(
+                key="schedules",
+                label="Schedules",
+                icon="calendar-clock",
+                endpoint="schedules.index",
+                needs=Permission.RUN_READ,
+            ),
+            NavEntry(
+                key="compare",
+                label="Compare",
+                icon="git-compare",
+                endpoint="comparisons.show",
+                needs=Permission.RUN_READ,
+            ),
+            NavEntry(
+                key="reports", label="Reports", icon="file-text", endpoint="reports.index", needs=Permission.RUN_READ
+            ),
+            NavEntry(
+                key="project_members",
+                label="Members",
+                icon="user",
+                endpoint="projects.members",
+                needs=Permission.MEMBER_READ,
+            ),
         ),
     ),
     NavGroup(
         label="Define",
         is_titled=True,
         entries=(
-            NavEntry(key="requirements", label="Requirements", icon="target", endpoint="requirements.index"),
-            NavEntry(key="tests", label="Tests", icon="flask-conical", endpoint="tests.index"),
-            NavEntry(key="test_sets", label="Test sets", icon="layers", endpoint="test_sets.index"),
-            NavEntry(key="prompts", label="Prompts", icon="message-square", endpoint="prompts.index"),
-            NavEntry(key="metrics", label="Metrics", icon="gauge", endpoint="metrics.index"),
-            NavEntry(key="gates", label="Gates", icon="shield-check", endpoint="gates.index"),
+            NavEntry(
+                key="requirements",
+                label="Requirements",
+                icon="target",
+                endpoint="requirements.index",
+                needs=Permission.REQUIREMENT_READ,
+            ),
+            NavEntry(
+                key="tests", label="Tests", icon="flask-conical", endpoint="tests.index", needs=Permission.TEST_READ
+            ),
+            NavEntry(
+                key="test_sets",
+                label="Test sets",
+                icon="layers",
+                endpoint="test_sets.index",
+                needs=Permission.TEST_SET_READ,
+            ),
+            NavEntry(
+                key="prompts",
+                label="Prompts",
+                icon="message-square",
+                endpoint="prompts.index",
+                needs=Permission.PROMPT_READ,
+            ),
+            NavEntry(
+                key="metrics", label="Metrics", icon="gauge", endpoint="metrics.index", needs=Permission.METRIC_READ
+            ),
+            NavEntry(
+                key="gates", label="Gates", icon="shield-check", endpoint="gates.index", needs=Permission.RUN_READ
+            ),
         ),
     ),
     NavGroup(
         label="Connect",
         is_titled=True,
         entries=(
-            NavEntry(key="endpoints", label="Endpoints", icon="plug", endpoint="endpoints.index"),
-            NavEntry(key="models", label="Models", icon="bot", endpoint="models.index"),
+            NavEntry(
+                key="endpoints",
+                label="Endpoints",
+                icon="plug",
+                endpoint="endpoints.index",
+                needs=Permission.ENDPOINT_READ,
+            ),
+            NavEntry(key="models", label="Models", icon="bot", endpoint="models.index", needs=Permission.MODEL_READ),
         ),
     ),
 )
 SETTINGS_NAVIGATION = (
+    NavEntry(
+        key="organization",
+        label="Organization",
+        icon="settings",
+        endpoint="settings.organization",
+        needs=Permission.ORGANIZATION_UPDATE,
+    ),
     NavEntry(key="members", label="Members", icon="user", endpoint="members.index", needs=Permission.MEMBER_READ),
+    NavEntry(key="roles", label="Roles", icon="lock", endpoint="roles.index", needs=Permission.MEMBER_READ),
     NavEntry(key="preferences", label="Notifications", icon="bell", endpoint="preferences.index"),
     NavEntry(key="jobs", label="Background work", icon="clock", endpoint="jobs.index", needs=Permission.PROJECT_READ),
     NavEntry(key="tokens", label="API tokens", icon="key-round", endpoint="auth.tokens", needs=Permission.TOKEN_MANAGE),
     NavEntry(key="plugins", label="Plugins", icon="puzzle", endpoint="plugins.index", needs=Permission.PLUGIN_READ),
 )
+
+
+def _open(entries: tuple[NavEntry, ...], may: Collection[Permission]) -> tuple[NavEntry, ...]:
+    return tuple(entry for entry in entries if entry.needs is None or entry.needs in may)
 
 
 def initials_of(name: str) -> str:

@@ -22,6 +22,11 @@ CANARY = "charlies-canary"
 BODIES: dict[tuple[str, str], Any] = {
     ("members_api.Member", "PATCH"): {"role": "Viewer"},
     ("organizations_api.Organization", "PATCH"): {"name": "Stolen"},
+    ("organizations_api.delete", "POST"): {"name": "Stolen"},
+    ("organizations_api.transfer", "POST"): {"user_id": "{user_id}"},
+    ("projects_api.ProjectMember", "PATCH"): {"role": "Viewer"},
+    ("projects_api.ProjectMembers", "POST"): {"user_id": "{user_id}", "role": "Viewer"},
+    ("roles_api.Role", "PATCH"): {"name": "Stolen"},
     ("runs_api.start", "POST"): {"endpoint_id": "{endpoint_id}", "metric_ids": []},
     ("endpoints_api.invoke", "POST"): {"input": "hello"},
     ("runs_api.Reviews", "POST"): {"verdict": "passed"},
@@ -161,6 +166,9 @@ def everything_of(charlie: Person) -> Theirs:
     report = charlie.api.post("/reports", {"run_id": str(run_id), "exporter": "html.run"}).json
     charlie.api.post(f"/test-runs/{run_id}/analysis")
     invitation = charlie.api.post("/invitations", {"email": f"{CANARY}@example.org", "role": "Viewer"}).json
+    role = charlie.api.post("/roles", {"name": CANARY, "permissions": ["run:read"]}).json
+    member = {"user_id": str(charlie.actor.user_id), "role": CANARY}
+    assert charlie.api.post(f"/projects/{world.project_id}/members", member).status_code == 201
     do_jobs(charlie)
     token = charlie.api and world.ask("SELECT id FROM api_token LIMIT 1")[0].id
     return Theirs(
@@ -181,6 +189,7 @@ def everything_of(charlie: Person) -> Theirs:
             "key": "json.run",
             "file_format": "jsonl",
             "result_id": result,
+            "role_id": role["id"],
             "token_id": token,
             "notification_id": charlie.api.get("/notifications").json[0]["id"],
             "user_id": charlie.actor.user_id,

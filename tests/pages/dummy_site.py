@@ -26,6 +26,8 @@ RULES = {
     "reset.ask": "/forgotten",
     "notifications.index": "/notifications",
     "members.index": "/settings/members",
+    "roles.index": "/settings/roles",
+    "settings.organization": "/settings/organization",
     "auth.tokens": "/settings/tokens",
     "auth.revoke_token": "/settings/tokens/<token_id>/revoke",
     "plugins.index": "/settings/plugins",
@@ -33,6 +35,7 @@ RULES = {
     "preferences.index": "/settings/notifications",
     "projects.index": "/",
     "projects.create": "/projects",
+    "projects.members": "/p/<slug>/members",
     "projects.overview": "/p/<slug>/",
     "endpoints.index": "/p/<slug>/endpoints",
     "models.index": "/p/<slug>/models",
@@ -61,6 +64,8 @@ SHELL = Shell(
     section="runs",
     counts={"runs": 214},
     may=BUILT_IN_ROLES["Admin"],
+    may_here=BUILT_IN_ROLES["Admin"],
+    reads_projects=True,
 )
 BARE = BareShell(nonce="n0nce")
 

@@ -20,6 +20,7 @@ from rhesis_app.kernel.scope import Scope
 from rhesis_app.tenancy.models import User
 
 TOO_LATE = "That took too long, or was done already. Sign in again."
+CLOSED = "Your organization is being deleted. One of its owners can restore it until it is erased."
 NOWHERE = "You do not belong to any organization any more. Ask somebody there to invite you."
 
 
@@ -81,7 +82,14 @@ def finish_sign_in(host: Host, secret: str, code: str, client: Client) -> Signed
 
 
 def open_session(host: Host, user_id: UUID, organization_id: UUID, epoch: int, client: Client) -> SignedIn:
-    """A session of a user who has just proved who they are."""
+    """A session of a user who has just proved who they are, in the organization wanted or, where that is closed, in another of theirs.
+
+    Raises Unauthenticated when all of theirs are closed.
+    """
+    entered = host.ask("SELECT organization_to_enter(:who, :wanted) AS id", who=user_id, wanted=organization_id)
+    organization_id = entered[0]["id"]
+    if organization_id is None:
+        raise Unauthenticated(CLOSED)
     life = STAY_LIFE if client.stay else SESSION_LIFE
     session_id, refresh = new_id(), new_secret() if client.kind == "api" else None
     actor = Actor(kind="user", user_id=user_id, organization_id=organization_id, permissions=frozenset())

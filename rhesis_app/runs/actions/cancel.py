@@ -29,3 +29,9 @@ def cancel_run(scope: Scope, run_id: UUID) -> None:
         )
         scope.record("run.cancel", "test_run", run_id, number=row.number)
         finalise_run(scope, run_id)
+
+
+def cancel_every_run(scope: Scope, _organization_id: UUID) -> None:
+    """Cancel all that runs: a listener to the deletion of the organization."""
+    for run_id in scope.session.scalars(scope.select(TestRun.id).where(TestRun.finished_at.is_(None))).all():
+        cancel_run(scope, run_id)

@@ -1,4 +1,5 @@
-"""The sweeper: leases that ran out, runs that nobody drives or that end (done, spent, late, endpoint gone), jobs, schedules that are due.
+"""The sweeper: leases that ran out, runs that nobody drives or that end (done, spent, late, endpoint gone), jobs, schedules that are due,
+organizations to erase.
 
 It never talks to an endpoint.
 """
@@ -15,6 +16,7 @@ from rhesis_app.runs.actions.finalise import finalise_run
 from rhesis_app.runs.actions.fire import fire_due
 from rhesis_app.runs.actions.start import ring
 from rhesis_app.runs.models import TestRun
+from rhesis_app.tenancy.actions.deletion import erase_due
 
 _MOST = 1000
 
@@ -31,6 +33,7 @@ class Swept:
     ended: int
     rung: int
     fired: int
+    erased: int
     jobs: SweptJobs
 
 
@@ -54,6 +57,7 @@ def sweep(host: Host) -> Swept:
         ended=ended,
         rung=rung,
         fired=fired,
+        erased=erase_due(host),
         jobs=jobs,
     )
 

@@ -10,7 +10,7 @@ from rhesis_app.kernel.actor import Actor
 from rhesis_app.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from rhesis_app.kernel.host import Host
 from rhesis_app.kernel.ids import new_id
-from rhesis_app.kernel.permissions import BUILT_IN_ROLES, Permission
+from rhesis_app.kernel.permissions import BUILT_IN_ROLES, OWNER, Permission
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.tenancy.models import Membership, Organization, Role, User
 from rhesis_app.tenancy.queries.organizations import OrganizationView, list_organizations, view_organization
@@ -55,7 +55,7 @@ def found_another(host: Host, founder: Scope, name: str) -> UUID:
     if len(list_organizations(founder)) >= MOST_ORGANIZATIONS:
         raise Conflict(f"You belong to {MOST_ORGANIZATIONS} organizations already. Leave one that you do not need.")
     actor = Actor(
-        kind="user", user_id=founder.actor.user_id, organization_id=new_id(), permissions=BUILT_IN_ROLES["Owner"]
+        kind="user", user_id=founder.actor.user_id, organization_id=new_id(), permissions=BUILT_IN_ROLES[OWNER]
     )
     with host.open_scope(actor, ip=founder.ip) as scope, scope.atomic():
         _make(scope, named, {})
@@ -64,16 +64,28 @@ def found_another(host: Host, founder: Scope, name: str) -> UUID:
 
 def rename_organization(scope: Scope, organization_id: UUID, name: str) -> OrganizationView:
     """Give the active organization another name; its addresses stay. Raises NotFound, Forbidden, Invalid."""
-    view_organization(scope, organization_id)
+    require_active(scope, organization_id)
     scope.require(Permission.ORGANIZATION_UPDATE)
-    if organization_id != scope.organization_id:
-        raise NotFound(ELSEWHERE)
     named = check_name(name)
     with scope.atomic() as session:
         renamed = update(Organization).where(Organization.id == scope.organization_id)
         session.execute(renamed.values(name=named, updated_at=func.now()))
         scope.record("organization.rename", "organization", organization_id, name=named)
     return view_organization(scope, organization_id)
+
+
+def require_active(scope: Scope, organization_id: UUID) -> None:
+    """Raise NotFound unless this is the active organization; one of the actor's others is to be switched to first."""
+    if organization_id != scope.organization_id:
+        view_organization(scope, organization_id)
+        raise NotFound(ELSEWHERE)
+
+
+def require_person(scope: Scope) -> UUID:
+    """The id of the person who acts. Raises Forbidden for a token."""
+    if scope.actor.user_id is None or scope.actor.kind != "user":
+        raise Forbidden("Sign in for this: a token may not.")
+    return scope.actor.user_id
 
 
 def _make(scope: Scope, name: str, settings: Json) -> None:
@@ -85,7 +97,7 @@ def _make(scope: Scope, name: str, settings: Json) -> None:
     roles = {name: Role(id=new_id(), name=name, is_builtin=True) for name in BUILT_IN_ROLES}
     session.add_all(roles.values())
     session.flush()
-    session.add(Membership(user_id=scope.actor.user_id, role_id=roles["Owner"].id))
+    session.add(Membership(user_id=scope.actor.user_id, role_id=roles[OWNER].id))
     scope.record("organization.found", "organization", organization_id, name=name)
 
 

@@ -1,4 +1,4 @@
-"""Members and roles over the API."""
+"""Members over the API."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,7 @@ from rhesis_app.auth.actions.reset import make_reset_link
 from rhesis_app.kernel.paging import Page
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.tenancy.actions.members import change_role, remove_member
-from rhesis_app.tenancy.queries.members import MemberView, RoleView, list_members, list_roles, view_member
+from rhesis_app.tenancy.queries.members import MemberView, list_members, view_member
 from rhesis_app.tenancy.schemas import MemberChanges, MemberListArguments
 from rhesis_app.web.access import needs
 from rhesis_app.web.links import full_address
@@ -26,14 +26,6 @@ class ResetLinkView:
     """A link to hand over, shown this once."""
 
     reset_url: str
-
-
-@blueprint.route("/roles")
-@needs(Permission.MEMBER_READ)
-@blueprint.answers(200, RoleView, many=True)
-def roles() -> tuple[RoleView, ...]:
-    """List the roles with what they may do, those that may most first."""
-    return list_roles(current_scope())
 
 
 @blueprint.route("/members")

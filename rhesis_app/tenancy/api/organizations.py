@@ -7,11 +7,15 @@ from uuid import UUID
 from flask.views import MethodView
 
 from rhesis_app.auth.actions.sessions import switch_organization
+from rhesis_app.kernel.permissions import Permission
+from rhesis_app.tenancy.actions.deletion import delete_organization, restore_organization
 from rhesis_app.tenancy.actions.members import leave as leave_organization
 from rhesis_app.tenancy.actions.organizations import found_another, rename_organization
+from rhesis_app.tenancy.actions.transfer import transfer_ownership
+from rhesis_app.tenancy.queries.members import MemberView
 from rhesis_app.tenancy.queries.organizations import OrganizationView, list_organizations, view_organization
-from rhesis_app.tenancy.schemas import OrganizationArguments
-from rhesis_app.web.access import needs_sign_in
+from rhesis_app.tenancy.schemas import DeletionArguments, OrganizationArguments, TransferArguments
+from rhesis_app.web.access import needs, needs_sign_in
 from rhesis_app.web.openapi import Answer, ApiBlueprint
 from rhesis_app.web.scope import current_identity, current_scope, runtime
 from rhesis_app.web.tokens import make_token
@@ -97,3 +101,29 @@ def switch(organization_id: UUID) -> SwitchedView:
 def leave(organization_id: UUID) -> None:
     """Leave the active organization; its last owner cannot. Sessions and tokens there end."""
     leave_organization(current_scope(), organization_id)
+
+
+@blueprint.route("/<uuid:organization_id>/transfer", methods=["POST"])
+@needs(Permission.ORGANIZATION_DELETE)
+@blueprint.arguments(TransferArguments)
+@blueprint.answers(200, MemberView)
+def transfer(arguments: dict[str, Any], organization_id: UUID) -> MemberView:
+    """Hand the active organization over: a member becomes an owner and you take another role, both or neither."""
+    return transfer_ownership(current_scope(), organization_id, arguments["user_id"], role=arguments["role"])
+
+
+@blueprint.route("/<uuid:organization_id>/delete", methods=["POST"])
+@needs(Permission.ORGANIZATION_DELETE)
+@blueprint.arguments(DeletionArguments)
+@blueprint.answers(200, OrganizationView)
+def delete(arguments: dict[str, Any], organization_id: UUID) -> OrganizationView:
+    """Delete the active organization: closed at once to all but its owners, erased after 7 days unless one restores it."""
+    return delete_organization(current_scope(), organization_id, arguments["name"])
+
+
+@blueprint.route("/<uuid:organization_id>/restore", methods=["POST"])
+@needs(Permission.ORGANIZATION_DELETE)
+@blueprint.answers(200, OrganizationView)
+def restore(organization_id: UUID) -> OrganizationView:
+    """Bring an organization back that is being deleted, while it is not erased yet."""
+    return restore_organization(current_scope(), organization_id)

@@ -158,7 +158,7 @@ def _page(form: InviteForm, *, status: int = 200, fresh: FreshLink | None = None
         status=status,
         page=page,
         links=page_links(page),
-        roles=roles,
+        built_in=[role for role in roles if role.is_builtin],
         deeds=DEEDS,
         grantable=[(role.name, role.name) for role in roles if role.can_grant],
         invitations=invitations,

@@ -1,4 +1,4 @@
-"""The organizations one belongs to: switch, rename, leave, make another."""
+"""The organizations one belongs to: switch, leave, make another."""
 
 from typing import Any
 from uuid import UUID
@@ -9,9 +9,9 @@ from rhesis_app.auth.actions.sessions import switch_organization
 from rhesis_app.kernel.errors import AppError, Conflict, Invalid
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.tenancy.actions.members import leave as leave_organization
-from rhesis_app.tenancy.actions.organizations import found_another, rename_organization
+from rhesis_app.tenancy.actions.organizations import found_another
 from rhesis_app.tenancy.queries.organizations import list_organizations
-from rhesis_app.web.access import needs, needs_sign_in
+from rhesis_app.web.access import needs_sign_in
 from rhesis_app.web.htmx import go_to
 from rhesis_app.web.pages import render_page, safe_next, say
 from rhesis_app.web.scope import current_identity, current_scope, runtime
@@ -45,18 +45,6 @@ def create() -> Response:
 def switch(organization_id: UUID) -> Response:
     """Work in another one from now on."""
     return _switch(organization_id, safe_next(request.form.get("next")))
-
-
-@blueprint.post("/organizations/<uuid:organization_id>/rename")
-@needs(Permission.ORGANIZATION_UPDATE)
-def rename(organization_id: UUID) -> Response:
-    """Give the active one another name."""
-    try:
-        view = rename_organization(current_scope(), organization_id, request.form.get("name", ""))
-    except Invalid as error:
-        return _refused(error)
-    say(f"The organization is called “{view.name}” now.")
-    return go_to(url_for("organizations.index"))
 
 
 @blueprint.post("/organizations/<uuid:organization_id>/leave")
@@ -96,7 +84,7 @@ def _page(*, status: int = 200, **said: Any) -> Response:
         section="organizations",
         status=status,
         organizations=list_organizations(scope),
-        can_rename=scope.may(Permission.ORGANIZATION_UPDATE),
+        can_change=scope.may(Permission.ORGANIZATION_UPDATE),
         next=safe_next(request.args.get("next"), ""),
         name=said.get("name", ""),
         errors=said.get("errors", {}),

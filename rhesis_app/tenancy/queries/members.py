@@ -6,25 +6,37 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, null
+from sqlalchemy import ColumnElement, Select, func, null, select
 
 from rhesis_app.kernel.errors import NotFound
+from rhesis_app.kernel.etags import etag
 from rhesis_app.kernel.paging import By, Page, PageRequest, keyset, page_of
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.tenancy.models import Membership, Role, User
 from rhesis_app.tenancy.queries.roles import role_permissions
 
+RoleRow = tuple[UUID, frozenset[Permission]]
+"""(id of a role, what it may do)."""
+
+NO_ROLE = "There is no such role here."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoleView:
-    """A role and what it may do; `can_grant` says whether the actor may give it to somebody."""
+    """A role and what it may do. `members` is how many have it across the organization.
+
+    `can_grant` says whether the actor may give it to somebody, `can_edit` whether they may change or delete it.
+    """
 
     id: UUID
     name: str
     is_builtin: bool
     permissions: tuple[str, ...]
+    members: int
     can_grant: bool
+    can_edit: bool
+    etag: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +59,17 @@ class MemberView:
 def list_roles(scope: Scope) -> tuple[RoleView, ...]:
     """The roles of this organization, those that may most first."""
     scope.require(Permission.MEMBER_READ)
-    rows = scope.session.execute(scope.select(Role.id, Role.name, Role.is_builtin, Role.permissions)).mappings()
-    views = (_role(scope, row) for row in rows)
+    views = (_role(scope, row) for row in scope.session.execute(_roles(scope)).mappings())
     return tuple(sorted(views, key=lambda view: (-len(view.permissions), view.name)))
+
+
+def view_role(scope: Scope, role_id: UUID) -> RoleView:
+    """One role; NotFound for strangers and for one that was deleted."""
+    scope.require(Permission.MEMBER_READ)
+    row = scope.session.execute(_roles(scope).where(Role.id == role_id)).mappings().one_or_none()
+    if row is None:
+        raise NotFound(NO_ROLE)
+    return _role(scope, row)
 
 
 def list_members(scope: Scope, request: PageRequest) -> Page[MemberView]:
@@ -74,6 +94,16 @@ def view_member(scope: Scope, user_id: UUID) -> MemberView:
     if row is None:
         raise NotFound("There is no such member here.")
     return _member(scope, row)
+
+
+def list_heirs(scope: Scope) -> tuple[tuple[UUID, str], ...]:
+    """(id, words) of the members who could own the organization besides the actor: who can sign in, by name, at most 500."""
+    scope.require(Permission.MEMBER_READ)
+    query = (
+        _members(scope).where(User.is_active, User.id != scope.actor.user_id).order_by(User.name, User.id).limit(500)
+    )
+    rows = scope.session.execute(query).mappings()
+    return tuple((row["user_id"], f"{row['name']}, {row['email']}, {row['role']}") for row in rows)
 
 
 def member_address(scope: Scope, user_id: UUID) -> str | None:
@@ -124,6 +154,14 @@ def _member(scope: Scope, row: Mapping[Any, Any]) -> MemberView:
     )
 
 
+def _roles(scope: Scope) -> Select[Any]:
+    held = select(func.count()).where(
+        Membership.organization_id == Role.organization_id, Membership.role_id == Role.id, Membership.left_at.is_(None)
+    )
+    query = scope.select(*(Role.id, Role.name, Role.is_builtin, Role.permissions, Role.updated_at))
+    return query.add_columns(held.scalar_subquery().label("members")).where(Role.archived_at.is_(None))
+
+
 def _role(scope: Scope, row: Mapping[Any, Any]) -> RoleView:
     may = role_permissions(row["name"], row["is_builtin"], row["permissions"])
     return RoleView(
@@ -131,11 +169,15 @@ def _role(scope: Scope, row: Mapping[Any, Any]) -> RoleView:
         name=row["name"],
         is_builtin=row["is_builtin"],
         permissions=tuple(sorted(may)),
+        members=row["members"],
         can_grant=may_grant(scope, may),
+        can_edit=not row["is_builtin"] and scope.may(Permission.ROLE_MANAGE) and may <= scope.actor.permissions,
+        etag=etag(row["id"], row["updated_at"]),
     )
 
 
-def roles_by_name(scope: Scope) -> dict[str, tuple[UUID, frozenset[Permission]]]:
-    """The id of each role and what it may do."""
-    rows = scope.session.execute(scope.select(Role.id, Role.name, Role.is_builtin, Role.permissions)).all()
+def roles_by_name(scope: Scope) -> dict[str, RoleRow]:
+    """The id of each role that can be given and what it may do."""
+    query = scope.select(Role.id, Role.name, Role.is_builtin, Role.permissions).where(Role.archived_at.is_(None))
+    rows = scope.session.execute(query).all()
     return {row.name: (row.id, role_permissions(row.name, row.is_builtin, row.permissions)) for row in rows}

@@ -12,7 +12,10 @@ from rhesis_app.kernel.scope import Scope
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrganizationView:
-    """An organization that the actor belongs to, and as what."""
+    """An organization that the actor belongs to, and as what.
+
+    With `delete_after` it is being deleted: closed to all but its owners, and erased at that time.
+    """
 
     id: UUID
     name: str
@@ -21,6 +24,7 @@ class OrganizationView:
     is_demo: bool
     is_active: bool
     joined_at: datetime
+    delete_after: datetime | None
 
 
 def list_organizations(scope: Scope) -> tuple[OrganizationView, ...]:
@@ -35,6 +39,7 @@ def list_organizations(scope: Scope) -> tuple[OrganizationView, ...]:
             is_demo=row["is_demo"],
             is_active=row["organization_id"] == scope.organization_id,
             joined_at=row["joined_at"],
+            delete_after=row["delete_after"],
         )
         for row in rows
     )

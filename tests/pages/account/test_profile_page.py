@@ -68,7 +68,8 @@ def test_an_organization_is_made_renamed_and_left(alice: Person, bob: Person) ->
     assert bob.web.post("/organizations", {"name": "Bob's own"}).headers["Location"] == "/"
     page = bob.web.get("/organizations").text
     assert page.count("Switch</button>") == 1
-    rename = next(form for form in forms_in(page) if form.action.endswith("/rename"))
+    settings = bob.web.get("/settings/organization").text
+    rename = next(form for form in forms_in(settings) if form.action.endswith("/name"))
     bob.web.post(rename.action, {**rename.fields, "name": "Better"})
     assert "called “Better” now" in bob.web.get("/organizations").text
     leave = next(form for form in forms_in(page) if form.action.endswith("/leave"))
@@ -77,7 +78,7 @@ def test_an_organization_is_made_renamed_and_left(alice: Person, bob: Person) ->
     switch = next(form for form in forms_in(page) if form.action.endswith("/switch"))
     bob.web.post(switch.action, switch.fields)
     page = bob.web.get("/organizations").text
-    assert "/rename" not in page
+    assert "/settings/organization" not in page
     leave = next(form for form in forms_in(page) if form.action.endswith("/leave"))
     assert bob.web.post(leave.action, leave.fields).headers["Location"] == "/login"
 
