@@ -34,6 +34,8 @@ BODIES: dict[tuple[str, str], Any] = {
         "cron": "0 6 * * *",
         "time_zone": "UTC",
     },
+    ("service_accounts_api.ServiceAccount", "PATCH"): {"name": "Stolen"},
+    ("service_accounts_api.ServiceTokens", "POST"): {"name": "Stolen"},
     ("schedules_api.preview", "POST"): {"cron": "0 6 * * *", "time_zone": "UTC"},
 }
 QUERIES = {
@@ -65,6 +67,7 @@ OWN = {
     "auth_api.Token",
     "auth_api.Tokens",
     "auth_api.logout",
+    "auth_api.switch",
     "me_api.Me",
     "me_api.Session",
     "me_api.end_others",
@@ -86,6 +89,8 @@ OWN = {
     "profile.end_others",
     "profile.save",
     "profile.save_password",
+    "sso.connect",
+    "sso.disconnect",
 }
 # a POST that asks and changes nothing
 ONLY_READ = {"prompts_api.preview", "schedules_api.preview"}
@@ -140,10 +145,13 @@ def everything_of(charlie: Person) -> Theirs:
     report = charlie.api.post("/reports", {"run_id": str(run_id), "exporter": "html.run"}).json
     charlie.api.post(f"/test-runs/{run_id}/analysis")
     invitation = charlie.api.post("/invitations", {"email": f"{CANARY}@example.org", "role": "Viewer"}).json
+    service = charlie.api.post("/service-accounts", {"name": CANARY, "role": "Member"}).json
+    charlie.api.post(f"/service-accounts/{service['id']}/tokens", {"name": CANARY})
     do_jobs(charlie)
     token = charlie.api and world.ask("SELECT id FROM api_token LIMIT 1")[0].id
     return Theirs(
         {
+            "account_id": service["id"],
             "slug": slug,
             "project_id": world.project_id,
             "endpoint_id": world.endpoint_id,

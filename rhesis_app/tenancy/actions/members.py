@@ -156,3 +156,27 @@ def _withdraw(scope: Scope, user_id: UUID, *, keep: Sequence[UUID]) -> None:
         )
         .values(revoked_at=func.now())
     )
+
+
+def take_role(scope: Scope, role: str) -> bool:
+    """Give the actor the role that the organization's sign-on provider says; whether that changed it. The last owner stays one.
+
+    Raises Invalid for an unknown role, Forbidden for somebody who does not belong here.
+    """
+    assert scope.actor.user_id is not None
+    with scope.atomic() as session:
+        _, member, may = _hold(scope, scope.actor.user_id)
+        roles = roles_by_name(scope)
+        role_id, new_may = named_role(roles, role)
+        if member.role_id == role_id:
+            return False
+        try:
+            _keep_an_owner(scope, member, may)
+        except Conflict:
+            scope.record("sso.keep_owner", "user", member.user_id, role=role)
+            return False
+        member.role_id = role_id
+        session.flush()
+        _withdraw(scope, member.user_id, keep=_grantable(roles.values(), new_may))
+        scope.record("member.change_role", "user", member.user_id, role=role, by="sso")
+        return True
