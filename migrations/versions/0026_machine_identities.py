@@ -81,7 +81,7 @@ GRANTS = """
 GRANT SELECT, INSERT, DELETE, UPDATE (last_used_at) ON sso_identity TO rhesis_app;
 """
 
-# As in 0004, with plans that are kept: a function in SQL is planned anew by each call.
+# As in 0004, with plans that are kept: up to PostgreSQL 17 a function in SQL is planned anew by each call.
 FIND = """
 CREATE OR REPLACE FUNCTION find_token(digest text) RETURNS TABLE (token_id uuid, user_id uuid, organization_id uuid, scopes text[], project_id uuid,
   role_name text, role_is_builtin boolean, role_permissions text[], project_roles jsonb)

@@ -66,6 +66,8 @@ def token_from(form: MultiDict[str, str], held: frozenset[Permission]) -> NewTok
     and for a project that is none: all of them were not asked for.
     """
     preset, days = form.get("preset", "pipeline"), form.get("expires_in_days", "90")
+    if preset != CHOSEN and form.getlist("scopes"):
+        raise Invalid.field("preset", "Permissions are ticked: choose “One by one”, or untick them.")
     wanted = form.getlist("scopes") if preset == CHOSEN else PRESETS.get(preset, READING)
     scopes = tuple(name for name in wanted if preset == CHOSEN or name in {str(p) for p in held})
     if not scopes and preset != "everything":

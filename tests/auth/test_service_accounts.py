@@ -193,6 +193,8 @@ def test_the_pages_do_all_of_it(alice: Person, bob: Person) -> None:
     wrong = alice.web.post(f"{address}/tokens", {"name": "CI", "preset": "chosen"})
     assert wrong.status_code == 422
     assert "Tick what the token may do" in wrong.text
+    ignored = alice.web.post(f"{address}/tokens", {"name": "CI", "preset": "pipeline", "scopes": ["run:read"]})
+    assert ignored.status_code == 422, "what was ticked must not be more than asked for"
     assert alice.web.post(f"{address}/tokens/{token['id']}/revoke").status_code == 303
     assert alice.web.post(address, {"role": "Viewer", "name": "Quiet"}).status_code == 303
     assert alice.web.post(address, {"is_active": "false"}).status_code == 303

@@ -230,7 +230,9 @@ def test_an_address_that_is_not_verified_makes_no_account(
 
 def test_an_account_with_a_password_is_not_taken_over(app: Flask, joining: Provider, alice: Person) -> None:
     joining.knows("mallory", email=alice.email, groups=["founders"])
-    refused(Browser(app).signs_in(joining, "mallory"), 409, "Sign in with the password")
+    answer = Browser(app).signs_in(joining, "mallory")
+    refused(answer, 409, "Sign in with the password")
+    assert 'href="/login?next=/settings/profile/single-sign-on"' in answer.text
     with alice.scope() as scope:
         assert scope.session.query(SsoIdentity).count() == 0
 

@@ -1,6 +1,6 @@
 """Service accounts: users for programs of one organization, which never sign in and whose tokens outlive whoever made them."""
 
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Select, func, insert, select, text, update
@@ -110,7 +110,7 @@ def _hold(scope: Scope, account_id: UUID) -> tuple[frozenset[Permission], Member
     return mine, member, may
 
 
-def _accounts(scope: Scope) -> Select[tuple[Membership, Role]]:
+def _accounts(scope: Scope) -> Select[Any]:
     return (
         scope.select(Membership, Role)
         .join(Role, (Role.organization_id == Membership.organization_id) & (Role.id == Membership.role_id))

@@ -133,10 +133,9 @@ def _identify(sign_on: SignOn, challenge: Challenge, code: str, redirect_uri: st
 def _connect(host: Host, sign_on: SignOn, vouched: Vouched, begun: Row, client: Client) -> None:
     """Connect the account that began this, which had signed in. Raises Refused."""
     user_id, known = begun["user_id"], find_account(host, vouched)
-    is_linked = known is not None and known["is_linked"]
-    if is_linked and known["user_id"] == user_id:
-        return
-    if is_linked:
+    if known is not None and known["is_linked"]:
+        if known["user_id"] == user_id:
+            return
         raise Refused("taken")
     actor = Actor(kind="user", user_id=user_id, organization_id=begun["organization_id"], permissions=frozenset())
     try:

@@ -96,7 +96,7 @@ def _enters(sign_on: SignOn, vouched: Vouched, place: Row | None, *, has_another
     """The provider's organization, if the person enters it; None for somebody who has another one to go to. Raises Refused."""
     may = not sign_on.roles or not sign_on.roles.keys().isdisjoint({*vouched.groups, EVERYBODY})
     if place is not None and may and not place["has_left"]:
-        return place["organization_id"]  # type: ignore[no-any-return]
+        return place["organization_id"]
     if place is not None and place["is_member"]:
         raise Refused("no_group")
     if not has_another:

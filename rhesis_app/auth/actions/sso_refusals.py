@@ -8,6 +8,11 @@ from rhesis_app.kernel.errors import AppError, Conflict, Forbidden, Unauthentica
 from rhesis_app.kernel.host import Host
 from rhesis_app.kernel.sign_on import SignOn, SignOnFailure
 
+
+class NeedsPassword(Conflict):
+    """The account is there and has a password: whoever knows it connects it."""
+
+
 _log = logging.getLogger(__name__)
 _ERRORS: Final[dict[str, tuple[type[AppError], str]]] = {
     "unverified": (
@@ -15,7 +20,7 @@ _ERRORS: Final[dict[str, tuple[type[AppError], str]]] = {
         "The sign-on provider does not vouch for your e-mail address. Confirm it there, or ask whoever runs the provider.",
     ),
     "has_password": (
-        Conflict,
+        NeedsPassword,
         "Your e-mail address has an account with a password here. Sign in with the password, then connect single sign-on on your profile.",
     ),
     "other_subject": (

@@ -3,6 +3,7 @@
 from flask import Blueprint, Response, request, url_for
 
 from rhesis_app.auth.actions.sso import STATE, STATE_LIFE, Begun, Return, begin_sso, disconnect_sso, finish_sso
+from rhesis_app.auth.actions.sso_refusals import NeedsPassword
 from rhesis_app.auth.pages.entering import client_of_request, enter
 from rhesis_app.auth.queries import view_connection
 from rhesis_app.kernel.errors import AppError, BadRequest, Forbidden, NotFound
@@ -96,7 +97,11 @@ def _finished(provider: SignOn) -> Response:
 
 
 def _failed(error: AppError) -> Response:
-    return render_bare("auth/sso_failed.html", status=error.status, detail=error.detail, provider=_provider().label)
+    # whoever has a password proves with it whose the account is, and connects it
+    onwards = url_for("auth.login", next=url_for("sso.connection")) if isinstance(error, NeedsPassword) else ""
+    return render_bare(
+        "auth/sso_failed.html", status=error.status, detail=error.detail, provider=_provider().label, onwards=onwards
+    )
 
 
 def _page(address: str = "") -> Response:

@@ -16,7 +16,7 @@ _EXPIRY_DAYS = (7, 30, 90, 180, 365)
 PRESET_WORDS = (
     ("pipeline", "Run tests", "Read everything, import tests, start and cancel runs: for a pipeline."),
     ("read", "Read", "Look at results, change nothing."),
-    ("everything", "Everything", "Whatever its owner may do, at each request."),
+    ("everything", "Everything", "Whatever its owner may do."),
     (CHOSEN, "One by one", "Only what is ticked below."),
 )
 assert {key for key, _, _ in PRESET_WORDS} == {*PRESETS, CHOSEN}
