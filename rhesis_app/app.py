@@ -11,6 +11,7 @@ from rhesis_app.auth.api import account as account_api
 from rhesis_app.auth.api import identity as auth_api
 from rhesis_app.auth.api import me as me_api
 from rhesis_app.auth.api import second_factor as second_factor_api
+from rhesis_app.auth.api import service_accounts as service_accounts_api
 from rhesis_app.auth.guard import register_guard, register_identity
 from rhesis_app.auth.pages import accept as invitations_pages
 from rhesis_app.auth.pages import account as account_pages
@@ -18,7 +19,9 @@ from rhesis_app.auth.pages import profile as profile_pages
 from rhesis_app.auth.pages import register as register_pages
 from rhesis_app.auth.pages import reset as reset_pages
 from rhesis_app.auth.pages import second_factor as second_factor_pages
+from rhesis_app.auth.pages import service_accounts as service_accounts_pages
 from rhesis_app.auth.pages import sign_in as auth_pages
+from rhesis_app.auth.pages import sso as sso_pages
 from rhesis_app.authoring import jobs as imports_jobs
 from rhesis_app.authoring.api import attacks as attacks_api
 from rhesis_app.authoring.api import edits as test_edits_api
@@ -50,6 +53,7 @@ from rhesis_app.infra.http import AllowList, OutboundDoor
 from rhesis_app.infra.llm import LlmClient
 from rhesis_app.infra.logs import configure_logs
 from rhesis_app.infra.mail import SmtpPost
+from rhesis_app.infra.oidc import OidcProvider
 from rhesis_app.infra.plugins import load_plugins
 from rhesis_app.infra.rq_queue import RqQueue, connect_redis
 from rhesis_app.infra.runtime import Runtime
@@ -63,6 +67,8 @@ from rhesis_app.insights.pages import gates as gates_pages
 from rhesis_app.kernel.jobs import collect_jobs
 from rhesis_app.kernel.registry import Registry
 from rhesis_app.kernel.scope import Listener
+from rhesis_app.kernel.sign_on import SignOn
+from rhesis_app.kernel.urls import parse_url
 from rhesis_app.notifications import jobs as notifications_jobs
 from rhesis_app.notifications.api import background as jobs_api
 from rhesis_app.notifications.api import notifications as notifications_api
@@ -114,6 +120,8 @@ PAGES: tuple[ModuleType, ...] = (
     invitations_pages,
     register_pages,
     reset_pages,
+    sso_pages,
+    service_accounts_pages,
     profile_pages,
     second_factor_pages,
     account_pages,
@@ -152,6 +160,7 @@ APIS: tuple[ModuleType, ...] = (
     me_api,
     second_factor_api,
     account_api,
+    service_accounts_api,
     organizations_api,
     members_api,
     roles_api,
@@ -228,7 +237,16 @@ def _runtime(app: Flask, settings: Settings, migrations: str) -> Runtime:
         jobs=jobs,
         listeners=_listeners(registry),
         post=SmtpPost(settings.mail_server) if settings.mail_server is not None else None,
+        sign_on=_sign_on(settings),
     )
+
+
+def _sign_on(settings: Settings) -> SignOn | None:
+    """The single sign-on provider, through a door that its address is open for, and for nothing else that way."""
+    if settings.oidc is None:
+        return None
+    opened = f"{settings.allow_targets},{parse_url(settings.oidc.issuer).host_port}"
+    return OidcProvider(settings.oidc, OutboundDoor(AllowList.parse(opened), allow_local=settings.allow_local_targets))
 
 
 def _listeners(registry: Registry) -> dict[str, tuple[Listener, ...]]:

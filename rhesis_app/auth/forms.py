@@ -13,6 +13,7 @@ from rhesis_app.kernel.permissions import Permission
 READING = tuple(str(p) for p in Permission if p.endswith(":read"))
 PIPELINE = (*READING, "run:execute", "run:cancel", "endpoint:invoke", "test:write", "test_set:write", "report:create")
 PRESETS: dict[str, tuple[str, ...]] = {"everything": (), "pipeline": PIPELINE, "read": READING}
+CHOSEN = "chosen"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,7 @@ class TokenForm:
     expires_in_days: str = "90"
     preset: str = "pipeline"
     project_id: str = ""
+    scopes: tuple[str, ...] = ()
 
 
 def account_from(form: MultiDict[str, str]) -> NewAccount:
@@ -53,14 +55,28 @@ def account_from(form: MultiDict[str, str]) -> NewAccount:
     )
 
 
+def token_form(form: MultiDict[str, str]) -> TokenForm:
+    """What was typed, to be shown again."""
+    names = ("name", "expires_in_days", "preset", "project_id")
+    return TokenForm(**{name: form.get(name, "") for name in names}, scopes=tuple(form.getlist("scopes")))
+
+
 def token_from(form: MultiDict[str, str], held: frozenset[Permission]) -> NewToken:
-    """The token form; a preset is narrowed to what the person holds. Raises Invalid for a project that is none: all of them were not asked for."""
-    chosen = PRESETS.get(form.get("preset", "pipeline"), READING)
-    days = form.get("expires_in_days", "90")
+    """The token form; a preset is narrowed to what its owner holds. Raises Invalid for nothing at all, which would mean everything,
+    and for a project that is none: all of them were not asked for.
+    """
+    preset, days = form.get("preset", "pipeline"), form.get("expires_in_days", "90")
+    if preset != CHOSEN and form.getlist("scopes"):
+        raise Invalid.field("preset", "Permissions are ticked: choose “One by one”, or untick them.")
+    wanted = form.getlist("scopes") if preset == CHOSEN else PRESETS.get(preset, READING)
+    scopes = tuple(name for name in wanted if preset == CHOSEN or name in {str(p) for p in held})
+    if not scopes and preset != "everything":
+        nothing = "Tick what the token may do." if preset == CHOSEN else "Nothing of this may be handed on."
+        raise Invalid.field("preset", nothing)
     return NewToken(
         name=form.get("name", ""),
         expires_in_days=int(days) if days.isdecimal() and len(days) < 5 else 0,
-        scopes=tuple(name for name in chosen if name in {str(p) for p in held}),
+        scopes=scopes,
         project_id=_uuid(form.get("project_id", "")),
     )
 

@@ -48,6 +48,8 @@ PUBLIC = frozenset(
         "reset.submit_ask",
         "reset.show",
         "reset.save",
+        "sso.start",
+        "sso.finish",
         "auth_api.login",
         "auth_api.refresh",
         "auth_api.register",

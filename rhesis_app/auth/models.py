@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from rhesis_app.infra.orm import Base, Identified, Stamped, TenantOwned
+from rhesis_app.infra.orm import Base, Identified, Stamped, TenantOwned, addressable, belongs_to
 
 
 class Session(Identified, TenantOwned, Base):
@@ -39,10 +39,18 @@ class RefreshToken(Identified, Base):
 
 
 class ApiToken(Identified, Stamped, TenantOwned, Base):
-    """A credential for programs: never more than its owner may do, narrowed by scopes and perhaps to one project."""
+    """A credential for programs: never more than its owner may do, narrowed by scopes and perhaps to one project.
+
+    `made_by` is the token that made it, with which it ends; none where somebody who had signed in did.
+    """
 
     __tablename__ = "api_token"
-    __table_args__ = (Index("ix_api_token_organization_id_user_id", "organization_id", "user_id"),)
+    __table_args__ = (
+        addressable(),
+        belongs_to("made_by", "api_token", ondelete="CASCADE"),
+        Index("ix_api_token_organization_id_user_id", "organization_id", "user_id"),
+        Index("ix_api_token_made_by", "organization_id", "made_by", postgresql_where=text("made_by IS NOT NULL")),
+    )
     user_id: Mapped[UUID] = mapped_column(ForeignKey("app_user.id", ondelete="CASCADE"))
     project_id: Mapped[UUID | None]
     name: Mapped[str]
@@ -52,12 +60,13 @@ class ApiToken(Identified, Stamped, TenantOwned, Base):
     expires_at: Mapped[datetime]
     last_used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+    made_by: Mapped[UUID | None]
 
 
 class OneTimeToken(Identified, Base):
     """A secret that works once: links of the first start, the demo, a new password; the second step of a sign-in.
 
-    `email` is the address that one of purpose `address` proves.
+    `email` is the address that one of purpose `address` proves; one of purpose `sso` is the state of a single sign-on.
     """
 
     __tablename__ = "one_time_token"
@@ -117,3 +126,18 @@ class LoginAttempt(Identified, Base):
     address: Mapped[str]
     at: Mapped[datetime] = mapped_column(server_default=func.now())
     weight: Mapped[int] = mapped_column(default=1, server_default=text("1"))
+
+
+class SsoIdentity(Identified, Base):
+    """Who a user is to a single sign-on provider: its `issuer` and, there, the `subject`, which no address can stand in for."""
+
+    __tablename__ = "sso_identity"
+    __table_args__ = (
+        UniqueConstraint("issuer", "subject"),
+        UniqueConstraint("user_id", "issuer"),
+    )
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("app_user.id", ondelete="CASCADE"))
+    issuer: Mapped[str]
+    subject: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    last_used_at: Mapped[datetime | None]

@@ -8,8 +8,9 @@ from uuid import UUID
 
 from sqlalchemy import Select, exists, func, select, text
 
-from rhesis_app.auth.models import ApiToken, RecoveryCode, Session, UserTotp
+from rhesis_app.auth.models import ApiToken, RecoveryCode, Session, SsoIdentity, UserTotp
 from rhesis_app.auth.rules import device_of
+from rhesis_app.kernel.errors import NotFound
 from rhesis_app.kernel.host import Host
 from rhesis_app.kernel.paging import By, Page, PageRequest, keyset, page_of
 from rhesis_app.kernel.permissions import Permission
@@ -45,6 +46,20 @@ class TokenView:
     last_used_at: datetime | None
     expires_at: datetime
     revoked_at: datetime | None
+    made_by: UUID | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceAccountView:
+    """An account for programs. `can_manage` says whether the actor may change it and make its tokens; `last_used_at` is to five minutes."""
+
+    id: UUID
+    name: str
+    role: str
+    is_active: bool
+    created_at: datetime
+    last_used_at: datetime | None
+    can_manage: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +108,15 @@ class SessionView:
     expires_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionView:
+    """Whether the actor signs in by the provider, since when, and whether a password would let them in without it."""
+
+    connected_at: datetime | None
+    last_used_at: datetime | None
+    has_password: bool
+
+
 def needs_first_owner(host: Host) -> bool:
     """Whether nobody is registered yet."""
     return bool(host.ask("SELECT needs_first_owner() AS needed")[0]["needed"])
@@ -120,7 +144,13 @@ def view_token(row: ApiToken) -> TokenView:
         last_used_at=row.last_used_at,
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,
+        made_by=row.made_by,
     )
+
+
+def tokens_of(scope: Scope, user_id: UUID) -> Select[ApiToken]:
+    """The API tokens of somebody here, as far as the actor may see them: their own, and those of service accounts."""
+    return select(ApiToken).where(ApiToken.organization_id == scope.organization_id, ApiToken.user_id == user_id)
 
 
 def my_tokens(scope: Scope) -> Select[ApiToken]:
@@ -137,6 +167,73 @@ def list_tokens(scope: Scope, request: PageRequest) -> Page[TokenView]:
     scope.require(Permission.TOKEN_MANAGE)
     rows = scope.session.scalars(keyset(my_tokens(scope), [By(ApiToken.id, descending=True)], request)).all()
     return page_of(rows, request, key=lambda row: (row.id,), view=view_token)
+
+
+def require_machines(scope: Scope) -> None:
+    """Raise Forbidden unless the actor manages both members and tokens: service accounts are some of each."""
+    scope.require(Permission.MEMBER_MANAGE)
+    scope.require(Permission.TOKEN_MANAGE)
+
+
+def list_service_accounts(scope: Scope, request: PageRequest) -> Page[ServiceAccountView]:
+    """The service accounts in the order of their names."""
+    require_machines(scope)
+    rows = scope.session.execute(keyset(_service_accounts(scope), [By(User.name), By(User.id)], request)).mappings()
+    return page_of(
+        rows.all(),
+        request,
+        key=lambda row: (row["name"], row["user_id"]),
+        view=lambda row: _service_account(scope, row),
+    )
+
+
+def view_service_account(scope: Scope, account_id: UUID) -> ServiceAccountView:
+    """One service account. Raises NotFound."""
+    require_machines(scope)
+    row = scope.session.execute(_service_accounts(scope).where(User.id == account_id)).mappings().one_or_none()
+    if row is None:
+        raise NotFound("There is no such service account here.")
+    return _service_account(scope, row)
+
+
+def list_service_tokens(scope: Scope, account_id: UUID, request: PageRequest) -> Page[TokenView]:
+    """The tokens of a service account, newest first. Raises NotFound."""
+    view_service_account(scope, account_id)
+    rows = scope.session.scalars(
+        keyset(tokens_of(scope, account_id), [By(ApiToken.id, descending=True)], request)
+    ).all()
+    return page_of(rows, request, key=lambda row: (row.id,), view=view_token)
+
+
+def _service_accounts(scope: Scope) -> Select[Any]:
+    return (
+        scope.select(
+            Membership.user_id,
+            User.name,
+            User.is_active,
+            User.created_at,
+            func.last_seen_here(Membership.user_id).label("last_used_at"),
+            Role.name.label("role"),
+            Role.is_builtin,
+            Role.permissions,
+        )
+        .join(User, User.id == Membership.user_id)
+        .join(Role, (Role.organization_id == Membership.organization_id) & (Role.id == Membership.role_id))
+        .where(User.kind == "service", Membership.left_at.is_(None))
+    )
+
+
+def _service_account(scope: Scope, row: Mapping[Any, Any]) -> ServiceAccountView:
+    may = role_permissions(row["role"], row["is_builtin"], row["permissions"])
+    return ServiceAccountView(
+        id=row["user_id"],
+        name=row["name"],
+        role=row["role"],
+        is_active=row["is_active"],
+        created_at=row["created_at"],
+        last_used_at=row["last_used_at"],
+        can_manage=may <= scope.actor.permissions,
+    )
 
 
 def view_me(scope: Scope) -> MeView:
@@ -170,6 +267,17 @@ def recovery_codes_left(scope: Scope) -> int:
 def solely_owned(scope: Scope) -> tuple[str, ...]:
     """The names of the organizations that nobody but the actor owns."""
     return tuple(row.name for row in scope.session.execute(text("SELECT name FROM solely_owned()")))
+
+
+def view_connection(scope: Scope, issuer: str) -> ConnectionView:
+    """The actor's identity at a single sign-on provider, if there is one."""
+    mine = select(SsoIdentity).where(SsoIdentity.user_id == scope.actor.user_id, SsoIdentity.issuer == issuer)
+    row = scope.session.scalars(mine).one_or_none()
+    return ConnectionView(
+        connected_at=row.created_at if row else None,
+        last_used_at=row.last_used_at if row else None,
+        has_password=bool(scope.session.scalar(text("SELECT has_password()"))),
+    )
 
 
 def list_sessions(scope: Scope, request: PageRequest) -> Page[SessionView]:

@@ -126,6 +126,31 @@ class TokenListArguments(ListArguments):
     """A page of tokens."""
 
 
+class SwitchArguments(Input):
+    """The organization to work in from now on."""
+
+    organization_id = fields.UUID(required=True)
+
+
+class ServiceAccountArguments(Input):
+    """An account for programs, with a role that is at most one's own."""
+
+    name = fields.String(required=True, validate=_NAME)
+    role = fields.String(required=True, validate=_NAME)
+
+
+class ServiceAccountChanges(Input):
+    """Only what changes."""
+
+    name = fields.String(validate=_NAME)
+    role = fields.String(validate=_NAME)
+    is_active = fields.Boolean()
+
+
+class ServiceAccountListArguments(ListArguments):
+    """A page of service accounts."""
+
+
 def new_account(arguments: dict[str, str]) -> NewAccount:
     """The action's argument from a body or a form."""
     return NewAccount(**arguments)

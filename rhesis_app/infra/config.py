@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 
 from rhesis_app.infra.mail import MailAddressError, MailServer
+from rhesis_app.infra.oidc_settings import OidcSettings, OidcSettingsError, oidc_from
 from rhesis_app.kernel.urls import UrlProblem, parse_url
 
 DATABASE_EXAMPLE = "postgresql://user:password@host:5432/rhesis"
@@ -54,6 +55,7 @@ class Settings:
     data_directory: Path = Path(".rhesis")
     report_days: int = 30
     mail_server: MailServer | None = field(default=None, repr=False)
+    oidc: OidcSettings | None = None
     openai_api_key: str | None = field(default=None, repr=False)
     openai_base_url: str = OPENAI_BASE_URL
     openai_model: str = "gpt-4o-mini"
@@ -126,6 +128,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         data_directory=Path(read.optional("RHESIS_DATA") or ".rhesis"),
         report_days=read.number("RHESIS_REPORT_DAYS", 30, 1, 3650),
         mail_server=read.mail_server("RHESIS_SMTP_URL", "RHESIS_MAIL_FROM"),
+        oidc=read.oidc(),
         openai_api_key=read.optional("OPENAI_API_KEY") if read.flag("RHESIS_SHARE_OPENAI_KEY", default="1") else None,
         openai_base_url=read.web_address("OPENAI_BASE_URL", OPENAI_BASE_URL),
         openai_model=read.optional("RHESIS_OPENAI_MODEL") or "gpt-4o-mini",
@@ -223,6 +226,12 @@ class _Reader:
             return MailServer.parse(url, sender)
         except MailAddressError as problem:
             raise ConfigurationError(f"{url_name} with {sender_name} {problem}.") from problem
+
+    def oidc(self) -> OidcSettings | None:
+        try:
+            return oidc_from(self.environment, allow_http=self.flag("RHESIS_ALLOW_HTTP"))
+        except OidcSettingsError as problem:
+            raise ConfigurationError(str(problem)) from problem
 
     def secret_keys(self) -> tuple[str, ...]:
         keys = self.listed("SECRET_KEY")

@@ -22,6 +22,7 @@ from rhesis_app.kernel.jobs import JobSpec
 from rhesis_app.kernel.ports import Fate, ModelDoor, Post
 from rhesis_app.kernel.registry import Registry
 from rhesis_app.kernel.scope import Audit, LentModel, Listener, Scope
+from rhesis_app.kernel.sign_on import SignOn
 from rhesis_app.kernel.times import utc_now
 
 _parsed = lru_cache(maxsize=128)(text)
@@ -42,6 +43,7 @@ class Runtime:
     jobs: Mapping[str, JobSpec] = field(default_factory=dict)
     listeners: Mapping[str, tuple[Listener, ...]] = field(default_factory=dict)
     post: Post | None = None
+    sign_on: SignOn | None = None
 
     @property
     def lent_model(self) -> LentModel | None:

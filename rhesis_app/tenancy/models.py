@@ -23,9 +23,13 @@ class Organization(Identified, Stamped, Base):
 
 
 class User(Identified, Stamped, Base):
-    """A person; may belong to many organizations. The password's hash lives in a table the app cannot read."""
+    """A person, who may belong to many organizations, or a `service`: an account for programs, of one organization.
+
+    The password's hash lives in a table the app cannot read; a service has none and never signs in.
+    """
 
     __tablename__ = "app_user"
+    __table_args__ = (CheckConstraint("kind IN ('person', 'service')", name="kind"),)
     email: Mapped[str] = mapped_column(unique=True)
     email_verified_at: Mapped[datetime | None]
     name: Mapped[str]
@@ -33,6 +37,7 @@ class User(Identified, Stamped, Base):
     epoch: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     theme: Mapped[str] = mapped_column(default="auto", server_default="auto")
     last_login_at: Mapped[datetime | None]
+    kind: Mapped[str] = mapped_column(default="person", server_default="person")
 
 
 class UserPassword(Base):

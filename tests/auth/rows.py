@@ -39,6 +39,8 @@ BODIES: dict[tuple[str, str], Any] = {
         "cron": "0 6 * * *",
         "time_zone": "UTC",
     },
+    ("service_accounts_api.ServiceAccount", "PATCH"): {"name": "Stolen"},
+    ("service_accounts_api.ServiceTokens", "POST"): {"name": "Stolen"},
     ("schedules_api.preview", "POST"): {"cron": "0 6 * * *", "time_zone": "UTC"},
 }
 QUERIES = {
@@ -81,6 +83,7 @@ OWN = {
     "auth_api.Token",
     "auth_api.Tokens",
     "auth_api.logout",
+    "auth_api.switch",
     "me_api.Me",
     "me_api.Session",
     "me_api.end_all",
@@ -112,6 +115,8 @@ OWN = {
     "second_factor_api.confirm",
     "second_factor_api.off",
     "second_factor_api.renew",
+    "sso.connect",
+    "sso.disconnect",
 }
 # a POST that asks and changes nothing
 ONLY_READ = {"prompts_api.preview", "schedules_api.preview"}
@@ -169,10 +174,13 @@ def everything_of(charlie: Person) -> Theirs:
     role = charlie.api.post("/roles", {"name": CANARY, "permissions": ["run:read"]}).json
     member = {"user_id": str(charlie.actor.user_id), "role": CANARY}
     assert charlie.api.post(f"/projects/{world.project_id}/members", member).status_code == 201
+    service = charlie.api.post("/service-accounts", {"name": CANARY, "role": "Member"}).json
+    charlie.api.post(f"/service-accounts/{service['id']}/tokens", {"name": CANARY})
     do_jobs(charlie)
     token = charlie.api and world.ask("SELECT id FROM api_token LIMIT 1")[0].id
     return Theirs(
         {
+            "account_id": service["id"],
             "slug": slug,
             "project_id": world.project_id,
             "endpoint_id": world.endpoint_id,

@@ -97,7 +97,15 @@ def test_names_of_people_and_projects_are_escaped(site: Flask) -> None:
 def test_the_sign_in_form_keeps_everything_but_the_password(site: Flask, message: str) -> None:
     form = SimpleNamespace(email="ines@meridian.example", stay_signed_in=True, next="/p/x/")
     html = rendered(
-        site, "auth/login.html", shell=dummy.BARE, form=form, errors={}, message=message, is_new=False, is_open=False
+        site,
+        "auth/login.html",
+        shell=dummy.BARE,
+        form=form,
+        errors={},
+        message=message,
+        is_new=False,
+        is_open=False,
+        provider="",
     )
     assert 'value="ines@meridian.example"' in html
     assert '<input type="hidden" name="next" value="/p/x/">' in html
@@ -158,8 +166,10 @@ def tokens_page(site: Flask, **changes: Any) -> str:
     usual: dict[str, Any] = {
         "shell": replace(dummy.SHELL, section="tokens", project=None),
         "tokens": [token_row(), token_row(id="8", name="Old", is_expired=True)],
-        "form": SimpleNamespace(name="", expires_in_days="90", preset="run", project_id=""),
+        "form": SimpleNamespace(name="", expires_in_days="90", preset="run", project_id="", scopes=()),
         "presets": (("run", "Run tests", "Start runs."),),
+        "permissions": ("run:read",),
+        "shows_services": False,
         "expiry_choices": (("90", "90 days"),),
         "projects": (("", "All projects"),),
         "errors": {},

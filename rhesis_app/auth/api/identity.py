@@ -14,6 +14,7 @@ from rhesis_app.auth import queries
 from rhesis_app.auth.actions import register as registering
 from rhesis_app.auth.actions import reset, sign_in, tokens
 from rhesis_app.auth.actions.accept import Acceptance, accept_invitation
+from rhesis_app.auth.actions.switching import switch_with_tokens
 from rhesis_app.auth.queries import TokenView, asked_words, registered_words
 from rhesis_app.auth.schemas import (
     AcceptArguments,
@@ -23,6 +24,7 @@ from rhesis_app.auth.schemas import (
     RefreshArguments,
     RegisterArguments,
     ResetArguments,
+    SwitchArguments,
     TokenArguments,
     TokenListArguments,
     new_account,
@@ -150,6 +152,19 @@ def confirm_reset(arguments: dict[str, str]) -> None:
     reset.reset_password(runtime(), arguments["token"], arguments["password"], ip=request.remote_addr)
 
 
+@blueprint.route("/auth/switch", methods=["POST"])
+@needs_sign_in
+@blueprint.arguments(SwitchArguments)
+@blueprint.answers(200, TokenPair)
+def switch(arguments: dict[str, Any]) -> TokenPair:
+    """Make another of one's organizations the active one of this session, with tokens for it; the refresh token before ends."""
+    entered, refresh_token = switch_with_tokens(
+        runtime(), current_scope(), current_identity().session_id, arguments["organization_id"]
+    )
+    access = make_token(entered.user_id, entered.organization_id, entered.session_id, entered.permissions)
+    return _tokens(access, refresh_token)
+
+
 @blueprint.route("/auth/logout", methods=["POST"])
 @needs_sign_in
 @blueprint.answers(204)
@@ -179,16 +194,7 @@ class Tokens(MethodView):
         wanted = new_token(arguments)
         if wanted.project_id is not None:
             get_project(current_scope(), wanted.project_id)
-        view, secret = tokens.create_token(current_scope(), wanted)
-        return NewTokenView(
-            token=secret,
-            id=view.id,
-            name=view.name,
-            prefix=view.prefix,
-            scopes=view.scopes,
-            project_id=view.project_id,
-            expires_at=view.expires_at,
-        )
+        return new_token_view(*tokens.create_token(current_scope(), wanted))
 
 
 @blueprint.route("/tokens/<uuid:token_id>")
@@ -198,8 +204,21 @@ class Token(MethodView):
     @needs(Permission.TOKEN_MANAGE)
     @blueprint.answers(200, TokenView)
     def delete(self, token_id: UUID) -> TokenView:
-        """Revoke an API token at once."""
+        """Revoke an API token at once, and those it made."""
         return tokens.revoke_token(current_scope(), token_id)
+
+
+def new_token_view(view: TokenView, secret: str) -> NewTokenView:
+    """A token that was just made, with its secret."""
+    return NewTokenView(
+        token=secret,
+        id=view.id,
+        name=view.name,
+        prefix=view.prefix,
+        scopes=view.scopes,
+        project_id=view.project_id,
+        expires_at=view.expires_at,
+    )
 
 
 def _client() -> sign_in.Client:
@@ -211,9 +230,13 @@ def _pair(signed_in: sign_in.SignedIn) -> TokenPair:
     row = host.ask("SELECT * FROM find_session(:id)", id=signed_in.session_id)[0]
     permissions = queries.permissions_of(row)
     access = make_token(signed_in.user_id, signed_in.organization_id, signed_in.session_id, permissions)
+    return _tokens(access, signed_in.refresh_token or "")
+
+
+def _tokens(access: str, refresh_token: str) -> TokenPair:
     return TokenPair(
         access_token=access,
-        refresh_token=signed_in.refresh_token or "",
+        refresh_token=refresh_token,
         token_type="Bearer",  # noqa: S106 the kind of token
-        expires_in=host.settings.access_token_minutes * 60,
+        expires_in=runtime().settings.access_token_minutes * 60,
     )

@@ -35,3 +35,9 @@ def enter(made: SignedIn, target: str, *, stay: bool) -> Response:
     response = go_to(target)
     set_session_cookie(response, token, expires_at=made.expires_at, stay=stay)
     return response
+
+
+def provider_label() -> str:
+    """What people know the single sign-on provider by; empty without one."""
+    sign_on = runtime().sign_on
+    return sign_on.label if sign_on is not None else ""

@@ -8,6 +8,7 @@ from flask import Blueprint, Response, request, url_for
 from rhesis_app.auth.actions.account import change_password, update_me
 from rhesis_app.auth.actions.proof import Proof
 from rhesis_app.auth.actions.sessions import end_all_sessions, end_other_sessions, end_session
+from rhesis_app.auth.pages.entering import provider_label
 from rhesis_app.auth.queries import list_sessions, view_me
 from rhesis_app.kernel.errors import Invalid, TooMany
 from rhesis_app.kernel.paging import MAX_LIMIT, PageRequest
@@ -100,6 +101,7 @@ def _page(*, status: int = 200, name: str | None = None, **said: Any) -> Respons
         themes=_THEMES,
         sessions=list_sessions(scope, PageRequest(limit=MAX_LIMIT)).items,
         current=current_identity().session_id,
+        provider=provider_label(),
         errors=said.get("errors", {}),
         message=said.get("message", ""),
         now=scope.now,

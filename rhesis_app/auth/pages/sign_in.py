@@ -1,7 +1,5 @@
 """Signing in and out, the first start, API tokens."""
 
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,12 +9,15 @@ from rhesis_app.auth import queries
 from rhesis_app.auth.actions import first_start as links
 from rhesis_app.auth.actions import sign_in
 from rhesis_app.auth.actions import tokens as api_tokens
-from rhesis_app.auth.forms import PRESETS, FirstStartForm, LoginForm, TokenForm, account_from, token_from
-from rhesis_app.auth.pages.entering import client_of_request, enter, enter_anew
+from rhesis_app.auth.forms import FirstStartForm, LoginForm, TokenForm, account_from, token_form, token_from
+from rhesis_app.auth.pages.entering import client_of_request, enter, enter_anew, provider_label
+from rhesis_app.auth.pages.service_accounts import service_roles
+from rhesis_app.auth.pages.token_rows import FreshToken, token_views
 from rhesis_app.kernel.errors import AppError, Invalid, NotFound, TooMany
 from rhesis_app.kernel.paging import MAX_LIMIT, PageRequest
 from rhesis_app.kernel.permissions import Permission
-from rhesis_app.projects.queries import get_project, list_project_choices
+from rhesis_app.projects.queries import get_project
+from rhesis_app.tenancy.queries.members import list_roles
 from rhesis_app.web.access import needs, needs_sign_in
 from rhesis_app.web.htmx import go_to
 from rhesis_app.web.pages import render_bare, render_page, safe_next, say
@@ -24,29 +25,6 @@ from rhesis_app.web.scope import current_identity, current_scope, runtime
 from rhesis_app.web.tokens import clear_session_cookie
 
 blueprint = Blueprint("auth", __name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenRow:
-    """A token as a row of the page."""
-
-    id: UUID
-    name: str
-    prefix: str
-    scopes: tuple[str, ...]
-    project_name: str
-    created_at: datetime
-    last_used_at: datetime | None
-    expires_at: datetime
-    is_expired: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FreshToken:
-    """A token that was just made, with its secret."""
-
-    name: str
-    secret: str
 
 
 @blueprint.get("/login")
@@ -148,9 +126,7 @@ def tokens() -> Response:
 @needs(Permission.TOKEN_MANAGE)
 def create_token() -> Response:
     """Make a token and show its secret once."""
-    form = TokenForm(
-        **{name: request.form.get(name, "") for name in ("name", "expires_in_days", "preset", "project_id")}
-    )
+    form = token_form(request.form)
     try:
         wanted = token_from(request.form, current_scope().actor.permissions)
         if wanted.project_id is not None:
@@ -193,48 +169,20 @@ def _login_page(form: LoginForm, *, status: int = 200, message: str = "") -> Res
         message=message,
         is_new=is_new,
         is_open=runtime().registers,
+        provider=provider_label(),
     )
 
 
 def _tokens_page(form: TokenForm, *, status: int = 200, fresh: FreshToken | None = None, **said: Any) -> Response:
     scope = current_scope()
-    projects = list_project_choices(scope)
-    names = {project.id: project.name for project in projects}
-    page = queries.list_tokens(scope, PageRequest(limit=MAX_LIMIT))
+    mine = queries.list_tokens(scope, PageRequest(limit=MAX_LIMIT)).items
+    shows_services = scope.may(Permission.MEMBER_MANAGE)
     return render_page(
         "auth/tokens.html",
         section="tokens",
         status=status,
-        form=form,
-        fresh=fresh,
-        tokens=[_row(token, names, scope.now) for token in page.items if token.revoked_at is None],
-        presets=_PRESET_WORDS,
-        expiry_choices=[(str(days), f"{days} days") for days in _EXPIRY_DAYS],
-        projects=[("", "All projects"), *((str(project.id), project.name) for project in projects)],
-        now=scope.now,
-        errors=said.get("errors", {}),
-        message=said.get("message", ""),
-    )
-
-
-_EXPIRY_DAYS = (7, 30, 90, 180, 365)
-_PRESET_WORDS = (
-    ("pipeline", "Run tests", "Read everything, import tests, start and cancel runs: for a pipeline."),
-    ("read", "Read", "Look at results, change nothing."),
-    ("everything", "Everything you may", "Acts as you."),
-)
-assert {key for key, _, _ in _PRESET_WORDS} == set(PRESETS)
-
-
-def _row(token: queries.TokenView, names: dict[UUID, str], now: datetime) -> TokenRow:
-    return TokenRow(
-        id=token.id,
-        name=token.name,
-        prefix=token.prefix,
-        scopes=token.scopes,
-        project_name=names.get(token.project_id, "a project you cannot see") if token.project_id else "",
-        created_at=token.created_at,
-        last_used_at=token.last_used_at,
-        expires_at=token.expires_at,
-        is_expired=token.expires_at <= now,
+        **token_views(scope, mine, form, scope.actor.permissions, fresh=fresh, **said),
+        shows_services=shows_services,
+        services=queries.list_service_accounts(scope, PageRequest(limit=MAX_LIMIT)).items if shows_services else (),
+        roles=service_roles(list_roles(scope)) if shows_services else (),
     )

@@ -174,3 +174,28 @@ def withdraw(scope: Scope, user_ids: Collection[UUID] | Select[UUID], *, keep: S
         )
         .values(revoked_at=func.now())
     )
+
+
+def take_role(scope: Scope, role: str) -> bool:
+    """Give the actor the role that the organization's sign-on provider says; whether that changed it. The last owner stays one.
+
+    Raises Invalid for an unknown role, Forbidden for somebody who does not belong here.
+    """
+    assert scope.actor.user_id is not None
+    with scope.atomic() as session:
+        _, place = _hold(scope, scope.actor.user_id)
+        roles = roles_by_name(scope)
+        role_id, new_may = named_role(roles, role)
+        if place.member.role_id == role_id:
+            return False
+        user_id = place.member.user_id
+        try:
+            _keep_an_owner(scope, place)
+        except Conflict:
+            scope.record("sso.keep_owner", "user", user_id, role=role)
+            return False
+        place.member.role_id = role_id
+        session.flush()
+        withdraw(scope, (user_id,), keep=grantable(roles.values(), new_may))
+        scope.record("member.change_role", "user", user_id, role=role, by="sso")
+        return True

@@ -110,7 +110,7 @@ def member_address(scope: Scope, user_id: UUID) -> str | None:
     """The e-mail address of somebody, while they belong here and are not shut out."""
     query = scope.select(Membership.user_id, User.email).join(User, User.id == Membership.user_id)
     row = scope.session.execute(
-        query.where(User.id == user_id, User.is_active, Membership.left_at.is_(None))
+        query.where(User.id == user_id, User.is_active, User.kind == "person", Membership.left_at.is_(None))
     ).one_or_none()
     return row.email if row is not None else None
 
@@ -136,7 +136,7 @@ def _members(scope: Scope) -> Select[Any]:
     return (
         query.join(User, User.id == Membership.user_id)
         .join(Role, (Role.organization_id == Membership.organization_id) & (Role.id == Membership.role_id))
-        .where(Membership.left_at.is_(None))
+        .where(Membership.left_at.is_(None), User.kind == "person")
     )
 
 
