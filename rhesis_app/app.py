@@ -14,6 +14,7 @@ from rhesis_app.auth.pages import accept as invitations_pages
 from rhesis_app.auth.pages import profile as profile_pages
 from rhesis_app.auth.pages import reset as reset_pages
 from rhesis_app.auth.pages import sign_in as auth_pages
+from rhesis_app.auth.pages.refusals import register_refusals
 from rhesis_app.authoring import jobs as imports_jobs
 from rhesis_app.authoring.api import attacks as attacks_api
 from rhesis_app.authoring.api import edits as test_edits_api
@@ -81,10 +82,12 @@ from rhesis_app.runs.pages import results as results_pages
 from rhesis_app.runs.pages import runs as runs_pages
 from rhesis_app.runs.pages import schedules as schedules_pages
 from rhesis_app.tenancy.actions.audit import write_audit
+from rhesis_app.tenancy.api import audit as audit_api
 from rhesis_app.tenancy.api import invitations as invitations_api
 from rhesis_app.tenancy.api import members as members_api
 from rhesis_app.tenancy.api import organizations as organizations_api
 from rhesis_app.tenancy.api import plugins as plugins_api
+from rhesis_app.tenancy.pages import audit as audit_pages
 from rhesis_app.tenancy.pages import members as members_pages
 from rhesis_app.tenancy.pages import organizations as organizations_pages
 from rhesis_app.tenancy.pages import plugins as plugins_pages
@@ -107,6 +110,7 @@ PAGES: tuple[ModuleType, ...] = (
     profile_pages,
     organizations_pages,
     members_pages,
+    audit_pages,
     plugins_pages,
     projects_pages,
     endpoints_pages,
@@ -139,6 +143,7 @@ APIS: tuple[ModuleType, ...] = (
     organizations_api,
     members_api,
     invitations_api,
+    audit_api,
     plugins_api,
     projects_api,
     endpoints_api,
@@ -226,6 +231,7 @@ def _register_edges(app: Flask, settings: Settings) -> None:
     register_identity(app)
     register_limits(app, settings)
     register_guard(app, settings)
+    register_refusals(app)
     if settings.cors_origins:
         CORS(app, resources={"/api/*": {"origins": list(settings.cors_origins)}}, supports_credentials=False)
     close_scopes(app)

@@ -26,6 +26,7 @@ RULES = {
     "members.index": "/settings/members",
     "auth.tokens": "/settings/tokens",
     "auth.revoke_token": "/settings/tokens/<token_id>/revoke",
+    "audit.index": "/settings/audit",
     "plugins.index": "/settings/plugins",
     "jobs.index": "/settings/jobs",
     "preferences.index": "/settings/notifications",

@@ -1,4 +1,4 @@
-"""The sweeper: leases that ran out, runs that nobody drives or that end (done, spent, late, endpoint gone), jobs, schedules that are due.
+"""The sweeper: leases that ran out, runs that nobody drives or that end (done, spent, late, endpoint gone), jobs, schedules that are due, seals.
 
 It never talks to an endpoint.
 """
@@ -15,6 +15,7 @@ from rhesis_app.runs.actions.finalise import finalise_run
 from rhesis_app.runs.actions.fire import fire_due
 from rhesis_app.runs.actions.start import ring
 from rhesis_app.runs.models import TestRun
+from rhesis_app.tenancy.actions.audit import seal_audit
 
 _MOST = 1000
 
@@ -32,6 +33,7 @@ class Swept:
     rung: int
     fired: int
     jobs: SweptJobs
+    sealed: int
 
 
 def sweep(host: Host) -> Swept:
@@ -55,6 +57,7 @@ def sweep(host: Host) -> Swept:
         rung=rung,
         fired=fired,
         jobs=jobs,
+        sealed=seal_audit(host),
     )
 
 
