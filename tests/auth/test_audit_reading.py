@@ -46,7 +46,9 @@ def test_an_entry_says_who_did_what_to_what_when_and_from_where(alice: Person, p
     assert datetime.now(UTC) - datetime.fromisoformat(entry["at"]) < timedelta(minutes=1)
 
 
-def test_entries_are_narrowed_by_action_person_object_and_time(alice: Person, bob: Person, project: ProjectView) -> None:
+def test_entries_are_narrowed_by_action_person_object_and_time(
+    alice: Person, bob: Person, project: ProjectView
+) -> None:
     record(bob, "project.update", "project", project.id)
     with alice.host.system_scope(alice.actor.organization_id) as scope, scope.atomic():
         scope.record("run.finish", "test_run", new_id(), number=7)
@@ -103,9 +105,7 @@ def test_the_files_hold_what_is_filtered_and_no_spreadsheet_computes_them(alice:
     for name in ("=1+1", "+1", "-1", "@x", "\t=1", "＝1", "plain"):
         record(alice, "metric.create", "metric", new_id(), name=name)
     with alice.scope() as scope, scope.atomic() as session:
-        session.execute(
-            text("UPDATE app_user SET name = '=HYPERLINK(1)' WHERE id = :id"), {"id": alice.actor.user_id}
-        )
+        session.execute(text("UPDATE app_user SET name = '=HYPERLINK(1)' WHERE id = :id"), {"id": alice.actor.user_id})
     answer = alice.api.get("/audit/export?format=csv&action=metric.create")
     assert answer.headers["Content-Disposition"].endswith(".csv")
     rows = list(csv.DictReader(io.StringIO(answer.text)))
@@ -136,10 +136,12 @@ def test_the_page_says_it_in_words_and_leads_to_what_is_still_there(
 
 def test_the_pages_filters_stand_in_its_address(alice: Person, project: ProjectView) -> None:
     today = datetime.now(UTC).date()
-    narrowed = alice.web.get(f"/settings/audit?action=project.create&from={today}&to={today}&actor={alice.actor.user_id}")
+    narrowed = alice.web.get(
+        f"/settings/audit?action=project.create&from={today}&to={today}&actor={alice.actor.user_id}"
+    )
     assert narrowed.text.count('id="entry-') == 1
-    assert f"/settings/audit/export?format=csv&amp;action=project.create" in narrowed.text
-    assert f'<option value="project.create" selected>' in narrowed.text
+    assert "/settings/audit/export?format=csv&amp;action=project.create" in narrowed.text
+    assert '<option value="project.create" selected>' in narrowed.text
     of_one = alice.web.get(f"/settings/audit?object={project.id}").text
     assert of_one.count('id="entry-') == 1
     assert "About one object" in of_one

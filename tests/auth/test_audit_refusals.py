@@ -127,7 +127,9 @@ def test_a_refresh_token_that_comes_back_is_noted(app: Flask, alice: Person, sup
     body = {"refresh_token": login["refresh_token"]}
     assert app.test_client().post("/api/v1/auth/refresh", json=body).status_code == 200
     with superuser.connect() as connection:
-        connection.execute(text("UPDATE refresh_token SET used_at = used_at - interval '1 minute' WHERE used_at IS NOT NULL"))
+        connection.execute(
+            text("UPDATE refresh_token SET used_at = used_at - interval '1 minute' WHERE used_at IS NOT NULL")
+        )
     with app.test_client().post("/api/v1/auth/refresh", json=body) as answer:
         assert answer.status_code == 401
     (entry,) = entries(alice)
@@ -144,7 +146,12 @@ def test_reaching_for_another_organizations_rows_is_noted_in_ones_own(
         "body": ("POST", "/requirements", {"json": {"project_id": theirs, "name": "Mine now"}}, theirs),
         "page": ("POST", f"/p/{project.slug}/metrics/{theirs}/archive", {}, theirs),
         "member": ("GET", f"/members/{charlie.actor.user_id}", {}, str(charlie.actor.user_id)),
-        "organization": ("GET", f"/organizations/{charlie.actor.organization_id}", {}, str(charlie.actor.organization_id)),
+        "organization": (
+            "GET",
+            f"/organizations/{charlie.actor.organization_id}",
+            {},
+            str(charlie.actor.organization_id),
+        ),
     }
     method, path, options, foreign = ways[kind]
     if kind == "page":

@@ -1,5 +1,7 @@
 """Seals over the audit log: whoever changes what was written, with whatever rights, is found out."""
 
+import hashlib
+import json
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -75,11 +77,10 @@ def test_what_is_sealed_holds(sealed: Person) -> None:
 
 
 def test_a_seal_is_the_hash_of_the_one_before_and_of_its_rows_as_the_documents_say(sealed: Person, do: Do) -> None:
-    import hashlib
-    import json
-
     previous = ""
-    for number, hashed in do("SELECT number, hash FROM audit_seal WHERE organization_id = :o ORDER BY number", o=sealed.actor.organization_id):
+    for number, hashed in do(
+        "SELECT number, hash FROM audit_seal WHERE organization_id = :o ORDER BY number", o=sealed.actor.organization_id
+    ):
         rows = do(
             "SELECT id::text, (extract(epoch FROM at) * 1000000)::bigint, user_id::text, actor_kind, action, object_type, object_id::text,"
             " facts, ip FROM audit_entry WHERE organization_id = :o AND seal_number = :n ORDER BY id",
@@ -102,7 +103,7 @@ def test_a_seal_is_the_hash_of_the_one_before_and_of_its_rows_as_the_documents_s
 @pytest.mark.parametrize(
     "change",
     [
-        "facts = '{\"name\": \"Other\"}'",
+        'facts = \'{"name": "Other"}\'',
         "at = at + interval '1 microsecond'",
         "user_id = NULL",
         "actor_kind = 'system'",
@@ -114,7 +115,9 @@ def test_a_seal_is_the_hash_of_the_one_before_and_of_its_rows_as_the_documents_s
     ],
 )
 def test_a_changed_entry_breaks_its_batch(sealed: Person, do: Do, change: str) -> None:
-    do(f"UPDATE audit_entry SET {change} WHERE id = (SELECT id FROM audit_entry WHERE seal_number = 2 AND action = 'metric.create' LIMIT 1)")
+    do(
+        f"UPDATE audit_entry SET {change} WHERE id = (SELECT id FROM audit_entry WHERE seal_number = 2 AND action = 'metric.create' LIMIT 1)"
+    )
     said = verify(sealed)
     assert said.exit_code == 1
     assert "FAIL Organization A: batch 2 does not hold: entries were changed." in said.output
@@ -124,10 +127,16 @@ def test_a_changed_entry_breaks_its_batch(sealed: Person, do: Do, change: str) -
 @pytest.mark.parametrize(
     ("statement", "number", "reason"),
     [
-        ("DELETE FROM audit_entry WHERE id = (SELECT id FROM audit_entry WHERE seal_number = 2 LIMIT 1)", 2, "taken away"),
         (
-            "INSERT INTO audit_entry (id, organization_id, actor_kind, action, object_type, seal_number)"
-            " SELECT gen_random_uuid(), organization_id, 'user', 'run.start', 'test_run', 3 FROM audit_seal WHERE number = 3",
+            "DELETE FROM audit_entry WHERE id = (SELECT id FROM audit_entry WHERE seal_number = 2 LIMIT 1)",
+            2,
+            "taken away",
+        ),
+        (
+            (
+                "INSERT INTO audit_entry (id, organization_id, actor_kind, action, object_type, seal_number)"
+                " SELECT gen_random_uuid(), organization_id, 'user', 'run.start', 'test_run', 3 FROM audit_seal WHERE number = 3"
+            ),
             3,
             "added",
         ),
@@ -137,11 +146,7 @@ def test_a_changed_entry_breaks_its_batch(sealed: Person, do: Do, change: str) -
         ("UPDATE audit_seal SET previous = repeat('0', 64) WHERE number = 3", 3, "does not follow"),
         ("DELETE FROM audit_seal WHERE number = 2", 2, "missing"),
         ("UPDATE audit_seal SET pruned_at = now() WHERE number = 2", 2, "entries of it are there"),
-        (
-            "WITH gone AS (DELETE FROM audit_seal WHERE number = 3) SELECT 1",  # its entries stay behind
-            3,
-            "missing",
-        ),
+        ("DELETE FROM audit_seal WHERE number = 3", 3, "missing"),
     ],
 )
 def test_whatever_is_done_to_batches_is_found(sealed: Person, do: Do, statement: str, number: int, reason: str) -> None:
@@ -154,7 +159,7 @@ def test_whatever_is_done_to_batches_is_found(sealed: Person, do: Do, statement:
 
 def test_a_batch_that_was_sealed_anew_breaks_the_next(sealed: Person, do: Do) -> None:
     do("UPDATE audit_entry SET action = 'x.y' WHERE seal_number = 2")
-    do("UPDATE audit_seal s SET hash = h.hash FROM audit_hash(s.organization_id, 2, s.previous) h WHERE s.number = 2")
+    do("UPDATE audit_seal SET hash = (SELECT h.hash FROM audit_hash(organization_id, 2, previous) h) WHERE number = 2")
     broken = check(sealed).broken
     assert broken is not None
     assert (broken.number, broken.reason) == (3, "it does not follow the seal before")
@@ -170,7 +175,7 @@ def test_a_batch_deleted_whole_for_its_age_keeps_the_chain(sealed: Person, do: D
 
 
 def test_verify_looks_at_one_organization_where_that_is_wanted(sealed: Person, do: Do) -> None:
-    do("UPDATE audit_entry SET action = 'x.y' WHERE seal_number = 1")
+    do("UPDATE audit_entry SET action = 'x.y' WHERE seal_number = 1 AND action = 'metric.create'")
     (slug,) = do("SELECT slug FROM organization WHERE name = 'Organization B'")[0]
     other = verify(sealed, "--organization", slug)
     assert other.exit_code == 0

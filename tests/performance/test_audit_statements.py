@@ -26,7 +26,12 @@ SELECT gen_random_uuid(), :organization, CASE WHEN n % 3 = 0 THEN NULL ELSE CAST
 def test_reading_keeps_its_budgets_however_long_the_log_is(
     alice: Person, project: ProjectView, superuser: Engine, statements: Watch
 ) -> None:
-    lists = ("/audit", "/audit?action=run.start&actor=system&count=true", f"/audit?object={project.id}", "/audit?object=metric")
+    lists = (
+        "/audit",
+        "/audit?action=run.start&actor=system&count=true",
+        f"/audit?object={project.id}",
+        "/audit?object=metric",
+    )
     pages = ("/settings/audit", f"/settings/audit?object={project.id}&from=2020-01-01")
 
     def fill(count: int) -> None:

@@ -33,7 +33,9 @@ class Asked:
 
 def note_sign_in(host: Host, email: str, asked: Asked, *, is_throttled: bool) -> None:
     """A sign-in with this address failed, or was not even looked at; nothing is noted of an address that nobody has."""
-    statement = "SELECT user_id, COALESCE(organization_id, first_organization_id) AS organization_id FROM find_login(:email)"
+    statement = (
+        "SELECT user_id, COALESCE(organization_id, first_organization_id) AS organization_id FROM find_login(:email)"
+    )
     for row in host.ask(statement, email=email.strip().lower()):
         _note_account(host, row["organization_id"], row["user_id"], asked, is_throttled=is_throttled)
 
@@ -49,7 +51,13 @@ def note_token(host: Host, secret: str, asked: Asked) -> None:
     for row in host.ask("SELECT * FROM refused_token(:digest)", digest=digest(secret)):
         action = "token.refuse" if row["object_type"] == "token" else "refresh.refuse"
         named = {"name": row["name"]} if row["name"] else {}
-        facts = {**named, "owner": str(row["user_id"]), "reason": row["reason"], "rule": asked.rule, "method": asked.method}
+        facts = {
+            **named,
+            "owner": str(row["user_id"]),
+            "reason": row["reason"],
+            "rule": asked.rule,
+            "method": asked.method,
+        }
         with host.open_scope(Actor.system(row["organization_id"], frozenset()), ip=asked.ip) as scope:
             _record(scope, action, row["object_type"], row["object_id"], facts)
 
@@ -66,7 +74,9 @@ def note_strangers(host: Host, actor: Actor, ids: Sequence[UUID], asked: Asked) 
             scope.record("access.deny", "request", named[0], **facts)
 
 
-def _note_account(host: Host, organization_id: UUID | None, user_id: UUID | None, asked: Asked, *, is_throttled: bool) -> None:
+def _note_account(
+    host: Host, organization_id: UUID | None, user_id: UUID | None, asked: Asked, *, is_throttled: bool
+) -> None:
     if organization_id is None or user_id is None:
         return
     action = "session.throttle" if is_throttled else "session.refuse"

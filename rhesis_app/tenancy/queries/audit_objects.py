@@ -55,9 +55,7 @@ def _of_kind(scope: Scope, kind: str, ids: set[UUID]) -> Select[Any]:
     query = scope.select(row.id, name, project.slug).where(row.id.in_(ids))
     if row is project:
         return query
-    return query.join(
-        project, and_(project.organization_id == row.organization_id, project.id == row.project_id)
-    )
+    return query.join(project, and_(project.organization_id == row.organization_id, project.id == row.project_id))
 
 
 @cache
