@@ -10,7 +10,7 @@ from rhesis_app.tenancy.models import AuditEntry
 
 SEALED_AFTER_S: Final = 300
 """How long the oldest entry of an organization waits for its seal, so that a batch is more than a few of them."""
-MOST_IN_A_BATCH: Final = 5000
+MOST_IN_A_BATCH: Final = 2000
 
 
 def write_audit(scope: Scope, action: str, object_type: str, object_id: UUID | None, facts: Mapping[str, Any]) -> None:
