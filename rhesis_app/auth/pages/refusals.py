@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 from uuid import UUID
@@ -73,8 +73,8 @@ def _strangers(identity: Identity, ids: tuple[UUID, ...], asked: Asked, host: Ho
 
 def _of_text(name: str, note: Callable[..., None], asked: Asked, **more: Any) -> Note | None:
     """Note by one text of what was sent: of its form, its JSON, or its address."""
-    sent = request.get_json(silent=True) if request.is_json else request.form
-    told = sent.get(name) if hasattr(sent, "get") else None
+    sent: Any = request.get_json(silent=True) if request.is_json else request.form
+    told = sent.get(name) if isinstance(sent, Mapping) else None
     said = told or (request.view_args or {}).get(name)
     return (lambda host: note(host, said, asked, **more)) if isinstance(said, str) and is_storable(said) else None
 

@@ -142,5 +142,7 @@ def _href(entry: AuditView, found: AuditObject | None) -> str:
     if found is None:
         return ""
     page, argument = _PAGES[entry.object_type]
-    named = found.name if argument == "number" else entry.object_id
-    return url_for(page, slug=found.slug, **({argument: named} if argument else {}))
+    named: dict[str, Any] = {}
+    if argument is not None:
+        named[argument] = found.name if argument == "number" else entry.object_id
+    return url_for(page, slug=found.slug, **named)

@@ -110,7 +110,7 @@ class _Walk:
 
 def _walk(scope: Scope) -> _Walk:
     seal, walk = AuditSeal, _Walk()
-    columns = (seal.number, seal.previous, seal.hash, seal.count, seal.pruned_at)
+    columns = (seal.number, seal.previous, seal.hash, seal.count.label("entries"), seal.pruned_at)
     for row in scope.session.execute(scope.select(*columns).order_by(seal.number)):
         number = walk.batches + 1
         reason = _amiss(scope, row, number=number, last_hash=walk.last_hash)
@@ -119,7 +119,7 @@ def _walk(scope: Scope) -> _Walk:
             return walk
         walk.batches, walk.last_hash = number, row.hash
         walk.pruned += row.pruned_at is not None
-        walk.entries += 0 if row.pruned_at is not None else row.count
+        walk.entries += 0 if row.pruned_at is not None else row.entries
     walk.broken = _loose(scope, walk.batches)
     return walk
 
@@ -134,8 +134,8 @@ def _amiss(scope: Scope, seal: Row[Any], *, number: int, last_hash: str) -> str 
     found = scope.session.execute(statement, values).one()
     if seal.pruned_at is not None:
         return PRUNED if found.entries else None
-    if found.entries != seal.count:
-        return TAKEN if found.entries < seal.count else ADDED
+    if found.entries != seal.entries:
+        return TAKEN if found.entries < seal.entries else ADDED
     return None if found.hash == seal.hash else CHANGED
 
 
