@@ -22,6 +22,7 @@ from rhesis_app.auth.pages import second_factor as second_factor_pages
 from rhesis_app.auth.pages import service_accounts as service_accounts_pages
 from rhesis_app.auth.pages import sign_in as auth_pages
 from rhesis_app.auth.pages import sso as sso_pages
+from rhesis_app.auth.pages.refusals import register_refusals
 from rhesis_app.authoring import jobs as imports_jobs
 from rhesis_app.authoring.api import attacks as attacks_api
 from rhesis_app.authoring.api import edits as test_edits_api
@@ -93,11 +94,13 @@ from rhesis_app.runs.pages import results as results_pages
 from rhesis_app.runs.pages import runs as runs_pages
 from rhesis_app.runs.pages import schedules as schedules_pages
 from rhesis_app.tenancy.actions.audit import write_audit
+from rhesis_app.tenancy.api import audit as audit_api
 from rhesis_app.tenancy.api import invitations as invitations_api
 from rhesis_app.tenancy.api import members as members_api
 from rhesis_app.tenancy.api import organizations as organizations_api
 from rhesis_app.tenancy.api import plugins as plugins_api
 from rhesis_app.tenancy.api import roles as roles_api
+from rhesis_app.tenancy.pages import audit as audit_pages
 from rhesis_app.tenancy.pages import members as members_pages
 from rhesis_app.tenancy.pages import organizations as organizations_pages
 from rhesis_app.tenancy.pages import plugins as plugins_pages
@@ -129,6 +132,7 @@ PAGES: tuple[ModuleType, ...] = (
     settings_pages,
     members_pages,
     roles_pages,
+    audit_pages,
     plugins_pages,
     projects_pages,
     endpoints_pages,
@@ -165,6 +169,7 @@ APIS: tuple[ModuleType, ...] = (
     members_api,
     roles_api,
     invitations_api,
+    audit_api,
     plugins_api,
     projects_api,
     endpoints_api,
@@ -265,6 +270,7 @@ def _register_edges(app: Flask, settings: Settings) -> None:
     register_identity(app)
     register_limits(app, settings)
     register_guard(app, settings)
+    register_refusals(app)
     if settings.cors_origins:
         CORS(app, resources={"/api/*": {"origins": list(settings.cors_origins)}}, supports_credentials=False)
     close_scopes(app)

@@ -199,6 +199,19 @@ def account(words: tuple[str, ...]) -> None:
 @main.command(
     context_settings={"ignore_unknown_options": True},
     add_help_option=False,
+    short_help="Check the seals of the audit log.",
+)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+def audit(words: tuple[str, ...]) -> None:
+    """Check the audit log; `audit --help` says more."""
+    from rhesis_app.tenancy.cli import audit as group
+
+    group.main(args=list(words), prog_name="rhesis-app audit", obj=lambda: _fit_host(running=True))
+
+
+@main.command(
+    context_settings={"ignore_unknown_options": True},
+    add_help_option=False,
     short_help="Make or remove the demonstration.",
 )
 @click.argument("words", nargs=-1, type=click.UNPROCESSED)

@@ -3,7 +3,16 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text
+from sqlalchemy import (
+    CheckConstraint,
+    FetchedValue,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    UniqueConstraint,
+    func,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from rhesis_app.infra.orm import Archivable, Base, Identified, Json, Stamped, TenantOwned, addressable, belongs_to
@@ -108,10 +117,22 @@ class Invitation(Identified, TenantOwned, Base):
 
 
 class AuditEntry(Identified, TenantOwned, Base):
-    """Who did what to what; only ever added."""
+    """Who did what to what; only ever added. `seal_number` is set by the database alone, when a seal takes it in."""
 
     __tablename__ = "audit_entry"
-    __table_args__ = (Index("ix_audit_entry_organization_id_id", "organization_id", "id"),)
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["organization_id", "seal_number"],
+            ["audit_seal.organization_id", "audit_seal.number"],
+            ondelete="RESTRICT",
+        ),
+        Index("ix_audit_entry_at", "organization_id", "at", "id"),
+        Index("ix_audit_entry_action", "organization_id", "action", "at", "id"),
+        Index("ix_audit_entry_user_id", "organization_id", "user_id", "at", "id"),
+        Index("ix_audit_entry_object_type", "organization_id", "object_type", "at", "id"),
+        Index("ix_audit_entry_object_id", "organization_id", "object_id", "at", "id"),
+        Index("ix_audit_entry_seal_number", "organization_id", "seal_number", "id"),
+    )
     user_id: Mapped[UUID | None]
     actor_kind: Mapped[str]
     action: Mapped[str]
@@ -120,3 +141,25 @@ class AuditEntry(Identified, TenantOwned, Base):
     facts: Mapped[Json] = mapped_column(default=dict, server_default=text("'{}'"))
     ip: Mapped[str | None]
     at: Mapped[datetime] = mapped_column(server_default=func.now())
+    # the application may not name it, not even as NULL
+    seal_number: Mapped[int | None] = mapped_column(server_default=FetchedValue())
+
+
+class AuditSeal(Identified, TenantOwned, Base):
+    """One batch of audit entries under a SHA-256 hash of them and of the seal before. Only functions of the database write it.
+
+    `pruned_at` says that the entries were deleted whole, for their age; the seal stays, so that the chain does.
+    """
+
+    __tablename__ = "audit_seal"
+    __table_args__ = (UniqueConstraint("organization_id", "number"),)
+    number: Mapped[int]
+    first_id: Mapped[UUID]
+    last_id: Mapped[UUID]
+    first_at: Mapped[datetime]
+    last_at: Mapped[datetime]
+    count: Mapped[int]
+    previous: Mapped[str]
+    hash: Mapped[str]
+    sealed_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    pruned_at: Mapped[datetime | None]

@@ -222,6 +222,9 @@ SETTINGS_NAVIGATION = (
     NavEntry(key="preferences", label="Notifications", icon="bell", endpoint="preferences.index"),
     NavEntry(key="jobs", label="Background work", icon="clock", endpoint="jobs.index", needs=Permission.PROJECT_READ),
     NavEntry(key="tokens", label="API tokens", icon="key-round", endpoint="auth.tokens", needs=Permission.TOKEN_MANAGE),
+    NavEntry(
+        key="audit", label="Audit log", icon="clipboard-check", endpoint="audit.index", needs=Permission.AUDIT_READ
+    ),
     NavEntry(key="plugins", label="Plugins", icon="puzzle", endpoint="plugins.index", needs=Permission.PLUGIN_READ),
 )
 

@@ -16,6 +16,7 @@ ONLY_ADDED = {
     "test_result",
     "evaluation",
     "audit_entry",
+    "audit_seal",
     "test_version",
     "test_set_version",
     "metric_version",

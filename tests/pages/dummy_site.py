@@ -38,6 +38,7 @@ RULES = {
     "service_accounts.revoke_token": "/settings/service-accounts/<account_id>/tokens/<token_id>/revoke",
     "service_accounts.save": "/settings/service-accounts/<account_id>",
     "service_accounts.show": "/settings/service-accounts/<account_id>",
+    "audit.index": "/settings/audit",
     "plugins.index": "/settings/plugins",
     "jobs.index": "/settings/jobs",
     "preferences.index": "/settings/notifications",

@@ -9,8 +9,8 @@ from typing import Any, NoReturn
 
 from rhesis_app.authoring.rules.import_columns import recognised
 from rhesis_app.authoring.rules.portable import COLUMNS as OUR_COLUMNS
-from rhesis_app.authoring.rules.portable import unguard
 from rhesis_app.authoring.rules.tests import MAX_TESTS
+from rhesis_app.kernel.cells import unguard_cell
 from rhesis_app.kernel.errors import Invalid
 from rhesis_app.sdk.params import is_storable
 
@@ -155,7 +155,7 @@ def _by_column(columns: tuple[str, ...], cells: list[str], *, is_ours: bool) -> 
         return (
             f"The row has {len(cells)} cells, the header {len(columns)}. Put a cell that holds the delimiter in quotes."
         )
-    return {name: unguard(cell) if is_ours else cell for name, cell in zip(columns, cells, strict=False) if cell}
+    return {name: unguard_cell(cell) if is_ours else cell for name, cell in zip(columns, cells, strict=False) if cell}
 
 
 def _keep(number: int, cells: Mapping[str, Any] | str, rows: list[RawRow], problems: list[RowProblem]) -> None:

@@ -7,10 +7,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from rhesis_app.authoring.rules.tests import TestContent
+from rhesis_app.kernel.cells import guard_cell
 
 COLUMNS = ("prompt", "expected", "requirement", "messages", "context", "metadata", "trials")
-# what a spreadsheet takes for a formula, in both widths, and what it drops before looking
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def jsonl_lines(tests: Iterable[TestContent]) -> Iterator[str]:
@@ -22,30 +21,16 @@ def jsonl_lines(tests: Iterable[TestContent]) -> Iterator[str]:
 def csv_lines(tests: Iterable[TestContent]) -> Iterator[str]:
     """A header and one row a test; messages, context and metadata are JSON in their cells.
 
-    A cell that a spreadsheet would compute gets a leading quote; `unguard` takes it off again.
+    A cell that a spreadsheet would compute gets a leading quote; `unguard_cell` takes it off again.
     """
     written = io.StringIO(newline="")
     lines = csv.writer(written)
     lines.writerow(COLUMNS)
     for test in tests:
         document = _document(test)
-        lines.writerow([_guard(_cell(document.get(name, ""))) for name in COLUMNS])
+        lines.writerow([guard_cell(_cell(document.get(name, ""))) for name in COLUMNS])
         yield _taken(written)
     yield _taken(written)
-
-
-def unguard(cell: str) -> str:
-    """A cell of our own file as it was before it was guarded."""
-    return cell[1:] if cell.startswith("'") and _is_guarded(cell[1:]) else cell
-
-
-def _guard(cell: str) -> str:
-    return f"'{cell}" if _is_guarded(cell) else cell
-
-
-def _is_guarded(cell: str) -> bool:
-    """Whether a cell takes a quote; one that has quotes already takes another, so that none is lost on the way back."""
-    return cell.lstrip("'").startswith(_FORMULA)
 
 
 def _document(test: TestContent) -> dict[str, Any]:

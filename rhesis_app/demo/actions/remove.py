@@ -1,6 +1,8 @@
 """Removing the demonstration, all of it and nothing else."""
 
+from dataclasses import replace
 from pathlib import Path
+from uuid import UUID
 
 from sqlalchemy import text
 
@@ -12,6 +14,7 @@ from rhesis_app.kernel.errors import NotFound
 from rhesis_app.kernel.host import Host
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.scope import Scope
+from rhesis_app.tenancy.queries.organizations import list_organizations
 
 
 def remove_demo(host: Host, scope: Scope, data_dir: Path) -> str | None:
@@ -21,17 +24,26 @@ def remove_demo(host: Host, scope: Scope, data_dir: Path) -> str | None:
     Raises Forbidden without `organization:delete`, NotFound when the organization is no demonstration.
     """
     scope.require(Permission.ORGANIZATION_DELETE)
+    others = [one.id for one in list_organizations(scope) if not one.is_active]
     if not erase(scope):
         raise NotFound("This organization is not a demonstration. Nothing was removed.")
+    for other in others:
+        _tell(host, scope, other)
     forget_credentials(data_dir)
     return make_first_start_link(host)
 
 
 def erase(scope: Scope) -> bool:
-    """Erase every row of the scope's organization; False, and nothing happens, unless it is a demonstration."""
-    # no audit entry: the log it would stand in goes as well
+    """Erase every row of the scope's organization, its audit log with them; False, and nothing happens, unless it is a demonstration."""
     with scope.atomic() as session:
         return bool(session.scalar(text("SELECT erase_demo()")))
+
+
+def _tell(host: Host, scope: Scope, other: UUID) -> None:
+    """An entry in another organization of whoever did it: the log that it would stand in is gone."""
+    actor = replace(scope.actor, organization_id=other, permissions=frozenset(), project_permissions={})
+    with host.open_scope(actor, ip=scope.ip) as kept, kept.atomic():
+        kept.record("demo.remove", "organization", scope.organization_id)
 
 
 def find_owner(host: Host) -> Actor | None:

@@ -1,5 +1,5 @@
 """The sweeper: leases that ran out, runs that nobody drives or that end (done, spent, late, endpoint gone), jobs, schedules that are due,
-organizations to erase.
+organizations to erase, the audit log's seals.
 
 It never talks to an endpoint.
 """
@@ -16,6 +16,7 @@ from rhesis_app.runs.actions.finalise import finalise_run
 from rhesis_app.runs.actions.fire import fire_due
 from rhesis_app.runs.actions.start import ring
 from rhesis_app.runs.models import TestRun
+from rhesis_app.tenancy.actions.audit import seal_audit
 from rhesis_app.tenancy.actions.deletion import erase_due
 
 _MOST = 1000
@@ -35,6 +36,7 @@ class Swept:
     fired: int
     erased: int
     jobs: SweptJobs
+    sealed: int
 
 
 def sweep(host: Host) -> Swept:
@@ -59,6 +61,7 @@ def sweep(host: Host) -> Swept:
         fired=fired,
         erased=erase_due(host),
         jobs=jobs,
+        sealed=seal_audit(host),
     )
 
 

@@ -1,0 +1,121 @@
+"""Entries of the audit log in words. An action that stands in no list is said by its own name."""
+
+from typing import Final
+
+from rhesis_app.tenancy.queries.audit import AuditView
+
+UNKNOWN: Final = "Somebody"
+_BACKGROUND: Final = "Background work"
+# actions by which nobody proved who they are
+_UNPROVEN: Final = frozenset({"session.refuse", "session.throttle", "token.refuse", "refresh.refuse"})
+# what the verb of an action says of most kinds of objects
+_VERBS: Final = {
+    "add_tests": "added tests to",
+    "archive": "archived",
+    "arrange": "arranged",
+    "ask": "asked for",
+    "attack": "attacked",
+    "cancel": "cancelled",
+    "confirm": "confirmed",
+    "create": "made",
+    "delete": "deleted",
+    "finish": "finished",
+    "freeze": "saved a version of",
+    "invoke": "called",
+    "pause": "paused",
+    "read": "read",
+    "remove_tests": "took tests out of",
+    "rename": "renamed",
+    "rerun": "started again as",
+    "rescore": "scored again as",
+    "reset_throttle": "lifted the pause of",
+    "restore": "restored",
+    "resume": "resumed",
+    "retry": "asked errors again as",
+    "revoke": "revoked",
+    "save_version": "saved a version of",
+    "start": "started",
+    "test": "tried",
+    "update": "changed",
+    "use_newest": "moved tests to the newest version of",
+    "withdraw": "withdrew",
+}
+# whole sentences, where a verb and a kind do not make one; {name} is what the object is called
+_SENTENCES: Final = {
+    "access.deny": "asked for what belongs to another organization",
+    "demo.remove": "removed the demonstration",
+    "invitation.accept": "accepted the invitation of {name}",
+    "invitation.revoke": "revoked the invitation of {name}",
+    "invitation.send": "invited {name}",
+    "member.change_role": "changed the role of {name}",
+    "member.leave": "left the organization",
+    "member.remove": "removed {name} from the organization",
+    "member.reset_link": "made a link for {name} to set a new password",
+    "notification.read_all": "read all notifications",
+    "organization.found": "founded the organization",
+    "organization.rename": "renamed the organization to {name}",
+    "password.change": "changed their password",
+    "password.refuse": "gave a wrong password for their own account",
+    "password.reset": "set a new password by a link",
+    "password.reset_asked": "asked for a link to set a new password",
+    "password.reset_link": "was made a link to set a new password",
+    "preference.choose": "chose what to be told of",
+    "refresh.refuse": "sent a refresh token of {name} that is not valid any more",
+    "run.rescore_many": "scored several runs again",
+    "session.close": "ended a session",
+    "session.close_others": "ended all their other sessions",
+    "session.open": "signed in",
+    "session.refuse": "failed to sign in as {name}",
+    "session.switch": "went on to work in another organization",
+    "session.throttle": "was kept from signing in as {name}",
+    "test.ask_edit": "asked for one change to many tests",
+    "test.edit_many": "changed many tests at once",
+    "token.refuse": "sent the API token {name} that is not valid any more",
+    "user.update": "changed their own account",
+}
+_KINDS: Final = {"test_run": "run", "user": "person", "token": "API token", "job": "piece of background work"}
+_NAMES: Final = ("name", "email", "number", "exporter", "file")
+
+
+def actor_words(entry: AuditView) -> str:
+    """Who it was: a name, `Alice, by API token`, `Background work`, or `Somebody` who proved nothing."""
+    if entry.action in _UNPROVEN:
+        return UNKNOWN
+    if entry.user_id is None:
+        return _BACKGROUND
+    name = entry.actor_name or "Somebody who is gone"
+    return f"{name}, by API token" if entry.actor_kind == "token" else name
+
+
+def kind_words(kind: str) -> str:
+    """A kind of object: `run` for `test_run`."""
+    return _KINDS.get(kind, kind.replace("_", " "))
+
+
+def action_words(action: str) -> str:
+    """An action as a choice in a list: `started run`."""
+    sentence = _SENTENCES.get(action)
+    if sentence is not None:
+        return sentence.replace("{name}", "…")
+    kind, _, verb = action.partition(".")
+    return f"{_VERBS.get(verb, verb.replace('_', ' '))} {kind_words(kind)}".strip()
+
+
+def deed_words(entry: AuditView, name: str) -> str:
+    """What was done: a whole sentence with `name` in it, or one that goes on with it: `archived the metric`."""
+    sentence = _SENTENCES.get(entry.action)
+    if sentence is not None:
+        return sentence.replace("{name}", name or f"a {kind_words(entry.object_type)}")
+    _, _, verb = entry.action.partition(".")
+    return f"{_VERBS.get(verb, verb.replace('_', ' '))} the {kind_words(entry.object_type)}"
+
+
+def names_object(action: str) -> bool:
+    """Whether the words of this action go on with the object's name."""
+    return action not in _SENTENCES
+
+
+def name_of(entry: AuditView, found: str = "") -> str:
+    """What the object is called: as it is `found`, or as it was called then; empty where nothing says so."""
+    named = found or entry.object_name or next((str(entry.facts[key]) for key in _NAMES if entry.facts.get(key)), "")
+    return f"#{named}" if entry.object_type == "test_run" and named.isdecimal() else named
