@@ -47,6 +47,8 @@ class User(Identified, Stamped, Base):
     theme: Mapped[str] = mapped_column(default="auto", server_default="auto")
     last_login_at: Mapped[datetime | None]
     kind: Mapped[str] = mapped_column(default="person", server_default="person")
+    # set while somebody came with an organization's archive and has chosen no password here yet
+    imported_at: Mapped[datetime | None]
 
 
 class UserPassword(Base):

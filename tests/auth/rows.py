@@ -27,6 +27,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("projects_api.ProjectMember", "PATCH"): {"role": "Viewer"},
     ("projects_api.ProjectMembers", "POST"): {"user_id": "{user_id}", "role": "Viewer"},
     ("roles_api.Role", "PATCH"): {"name": "Stolen"},
+    ("retention_api.Retention", "PATCH"): {"result_days": 30},
     ("runs_api.start", "POST"): {"endpoint_id": "{endpoint_id}", "metric_ids": []},
     ("endpoints_api.invoke", "POST"): {"input": "hello"},
     ("runs_api.Reviews", "POST"): {"verdict": "passed"},
@@ -170,6 +171,7 @@ def everything_of(charlie: Person) -> Theirs:
     schedule = charlie.api.post("/schedules", parts | {"cron": "0 6 * * *", "time_zone": "Europe/Berlin"}).json
     report = charlie.api.post("/reports", {"run_id": str(run_id), "exporter": "html.run"}).json
     charlie.api.post(f"/test-runs/{run_id}/analysis")
+    archive = charlie.api.post("/archives", {}).json
     invitation = charlie.api.post("/invitations", {"email": f"{CANARY}@example.org", "role": "Viewer"}).json
     role = charlie.api.post("/roles", {"name": CANARY, "permissions": ["run:read"]}).json
     member = {"user_id": str(charlie.actor.user_id), "role": CANARY}
@@ -210,6 +212,9 @@ def everything_of(charlie: Person) -> Theirs:
             "gate_id": gate["id"],
             "review_id": reviewed["reviews"][0]["id"],
             "schedule_id": schedule["id"],
+            "kind": "requirement",
+            "archive_id": archive["id"],
+            "asset_id": requirement,
         }
     )
 

@@ -15,6 +15,7 @@ TEMPLATES = site_directory() / "templates"
 NOW = datetime(2026, 6, 18, 11, 12, 0, tzinfo=UTC)
 
 RULES = {
+    "archives.index": "/settings/data",
     "auth.login": "/login",
     "auth.submit_code": "/login/code",
     "auth.logout": "/logout",
@@ -40,6 +41,7 @@ RULES = {
     "service_accounts.show": "/settings/service-accounts/<account_id>",
     "audit.index": "/settings/audit",
     "plugins.index": "/settings/plugins",
+    "recycle.index": "/settings/recycle-bin",
     "jobs.index": "/settings/jobs",
     "preferences.index": "/settings/notifications",
     "projects.index": "/",
