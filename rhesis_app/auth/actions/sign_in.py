@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Interval, func, literal, update
 
-from rhesis_app.auth.actions.attempts import Attempt, forget_attempt, note_attempt
+from rhesis_app.auth.actions.attempts import Attempt, forget_attempt, note_attempt, slow_down
 from rhesis_app.auth.models import RefreshToken, Session
 from rhesis_app.auth.rules import (
     FAILURE_WINDOW_MINUTES,
@@ -135,4 +135,5 @@ def _try(host: Host, email: str, ip: str | None) -> Attempt:
             f"Too many failed sign-ins from here. Try again in {FAILURE_WINDOW_MINUTES} minutes.",
             retry_after_s=FAILURE_WINDOW_MINUTES * 60,
         )
+    slow_down(attempt)
     return attempt
