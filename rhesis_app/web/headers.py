@@ -45,7 +45,7 @@ def register_headers(app: Flask, settings: Settings) -> None:
             "Content-Security-Policy": _POLICY.format(nonce=g.get("nonce", "")),
             "X-Request-ID": g.get("request_id", ""),
         }
-        if request.endpoint != "static":
+        if request.endpoint != "static" or response.status_code >= 400:
             wanted["Cache-Control"] = "no-store"
         there = {name.lower() for name, _ in response.headers}
         for name, value in wanted.items():

@@ -83,7 +83,7 @@ def placed(settings: Settings) -> Iterator[Callable[..., Flask]]:
 
 
 @pytest.mark.parametrize(
-    ("changes", "host", "link"),
+    ("changes", "asked_as", "link"),
     [
         ({"external_url": "https://rhesis.example.org"}, "evil.example", "https://rhesis.example.org/invitations"),
         ({}, "evil.example", "/invitations"),
@@ -94,6 +94,6 @@ def placed(settings: Settings) -> Iterator[Callable[..., Flask]]:
     ],
 )
 def test_a_link_leads_where_the_operator_says_and_never_where_a_request_does(
-    placed: Callable[..., Flask], alice: Person, changes: dict[str, Any], host: str, link: str
+    placed: Callable[..., Flask], alice: Person, changes: dict[str, Any], asked_as: str, link: str
 ) -> None:
-    assert invite(placed(**changes), alice, host) == link
+    assert invite(placed(**changes), alice, asked_as) == link

@@ -139,7 +139,7 @@ def test_a_user_with_many_tokens_has_a_limit_as_well(limited: Flask, alice: Pers
     tokens = [new_token(alice) for _ in range(USER_TIMES + 1)]
     codes = [ask(limited, token).status_code for token in tokens for _ in range(LIMIT)]
     assert codes == [200] * USER_TIMES * LIMIT + [429] * LIMIT
-    refused = ask(limited, tokens[-1])
+    refused = ask(limited, new_token(alice))
     assert (refused.status_code, refused.headers["X-RateLimit-Limit"]) == (429, str(USER_TIMES * LIMIT))
     assert int(refused.headers["Retry-After"]) > 0
     assert ask(limited, new_token(charlie)).status_code == 200
@@ -251,4 +251,4 @@ def test_a_users_limit_goes_on_in_memory_at_a_quarter_as_well(
     quarter = LIMIT // 4
     codes = [ask(limited, token).status_code for token in tokens for _ in range(quarter)]
     assert codes.count(200) == USER_TIMES * quarter
-    assert ask(limited, tokens[-1]).headers["X-RateLimit-Limit"] == str(USER_TIMES * LIMIT // 4)
+    assert codes.count(429) == quarter

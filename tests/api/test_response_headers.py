@@ -23,7 +23,8 @@ PATHS = (
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST"])
 def test_every_kind_of_answer_carries_them_all(app: Flask, alice: Person, path: str, method: str) -> None:
     for client in (app.test_client(), alice.web._client):
-        answer = client.open(path, method=method)
+        answer = client.open(path, method=method, buffered=True)
+        answer.close()
         assert {name: answer.headers.get(name) for name in FIXED} == FIXED
         policy = answer.headers["Content-Security-Policy"]
         for part in ("default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'", "form-action 'self'"):

@@ -2,6 +2,7 @@
 
 import io
 import json
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,15 @@ def as_json(size: int) -> bytes:
     """A project to make, in a body of so many bytes."""
     frame = json.dumps({"name": "Large", "description": ""}).encode()
     return frame.replace(b'""', b'"' + b"d" * (size - len(frame)) + b'"')
+
+
+def as_form(**parts: bytes) -> dict[str, Any]:
+    """The options of a request with these fields; `file` is a file."""
+    lines = []
+    for name, content in parts.items():
+        more = b'; filename="large.csv"' if name == "file" else b""
+        lines += [b"--limit", b'Content-Disposition: form-data; name="' + name.encode() + b'"' + more, b"", content]
+    return {"data": b"\r\n".join([*lines, b"--limit--", b""]), "content_type": "multipart/form-data; boundary=limit"}
 
 
 def test_a_body_past_twelve_megabytes_is_refused_by_its_length(alice: Person) -> None:
@@ -38,8 +48,9 @@ def test_a_body_that_does_not_say_its_length_is_none(alice: Person) -> None:
     assert alice.count(Project) == 0
 
 
-def test_a_field_of_a_form_past_four_megabytes_is_refused(alice: Person) -> None:
-    refused = alice.web.post("/projects", {"name": "n" * (FIELD + 1)})
+def test_a_field_beside_a_file_past_four_megabytes_is_refused(alice: Person) -> None:
+    form = as_form(csrf_token=alice.web.csrf.encode(), name=b"n" * (FIELD + 1))
+    refused = alice.web._client.post("/projects", **form)
     assert refused.status_code == 413
     assert "text/html" in refused.content_type
     assert alice.count(Project) == 0
@@ -49,7 +60,6 @@ def test_a_field_of_a_form_past_four_megabytes_is_refused(alice: Person) -> None
 def test_a_file_is_taken_as_far_as_a_body_may_go(alice: Person, project: ProjectView, size: int, status: int) -> None:
     line = b"Where is my parcel? " * 2000 + b"\n"
     content = (b"prompt\n" + line * (size // len(line) + 1))[:size]
-    form = {"project_id": str(project.id), "file": (io.BytesIO(content), "large.csv")}
-    answer = alice.api.post("/imports", data=form)
+    answer = alice.api.post("/imports", **as_form(project_id=str(project.id).encode(), file=content))
     assert answer.status_code == status, answer.text[:300]
     assert alice.count(ImportSession) == (status == 201)

@@ -44,7 +44,7 @@ def test_login_overview_and_a_run_score_at_least_135(behind_tls: Flask, alice: P
         run = make_run(scope, RunPlan(project_id=project.id), [Given()])
     for person, path in (
         (None, "/login"),
-        (alice, f"/p/{project.slug}"),
+        (alice, f"/p/{project.slug}/"),
         (alice, f"/p/{project.slug}/runs/{run.number}"),
     ):
         answer = browse(behind_tls, person, path)
