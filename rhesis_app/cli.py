@@ -79,7 +79,9 @@ def migrate(*, backup: bool) -> None:
     from rhesis_app.infra.backup.failures import BackupError
     from rhesis_app.infra.backup.source import Installation
     from rhesis_app.infra.backup.take import back_up_before_migration
-    from rhesis_app.infra.config import ConfigurationError, read_environment
+    from rhesis_app.infra.canary import check_keys
+    from rhesis_app.infra.config import ConfigurationError, encryption_keys, read_environment
+    from rhesis_app.infra.crypto import SecretBox, SecretError
     from rhesis_app.infra.migrate import database_owner_url
     from rhesis_app.infra.migrate import migrate as upgrade
 
@@ -89,13 +91,17 @@ def migrate(*, backup: bool) -> None:
         if backup:
             back_up_before_migration(Installation.at(url, environment), click.echo)
         upgrade(url)
+        keys = encryption_keys(environment)
+        wrong = check_keys(url, SecretBox(keys)) if keys else None
     except BackupError as problem:
         advice = (
             "Nothing was migrated. To go on without a backup: `rhesis-app up --no-backup`, or `rhesis-app migrate`."
         )
         raise click.ClickException(f"No backup could be taken. {problem} {advice}") from problem
-    except (ConfigurationError, CommandError) as problem:
+    except (ConfigurationError, CommandError, SecretError) as problem:
         raise click.ClickException(str(problem)) from problem
+    if wrong:
+        raise click.ClickException(wrong)
 
 
 @main.command()

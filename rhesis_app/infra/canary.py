@@ -3,8 +3,9 @@
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, create_engine, select, text
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.pool import NullPool
 
 from rhesis_app.infra.crypto import CANARY, SecretBox
 from rhesis_app.infra.models import KeyCanary
@@ -43,3 +44,13 @@ def keep_canary(connection: Connection, secrets: SecretBox, *, anew: bool = Fals
     else:
         statement = statement.on_conflict_do_nothing()
     connection.execute(statement)
+
+
+def check_keys(url: str, secrets: SecretBox) -> str | None:
+    """The same of the migrated database at `url` before anything starts on it: the problem, or None and the text is sealed."""
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.begin() as connection:
+        problem = key_problem(connection, secrets)
+        if problem is None:
+            keep_canary(connection, secrets)
+    return problem

@@ -12,6 +12,7 @@ from rhesis_app.infra.backup.archive import KEYS
 from rhesis_app.infra.backup.database import hidden_tables
 from rhesis_app.infra.backup.source import Installation
 from rhesis_app.infra.canary import keep_canary, key_problem
+from rhesis_app.infra.config import encryption_keys
 from rhesis_app.infra.crypto import SEALED, SealedColumn, SecretBox
 from rhesis_app.infra.embedded.keys import load_or_make_secrets
 from rhesis_app.infra.start_check import version_problem
@@ -97,7 +98,7 @@ def _fate(secrets: SecretBox, text: str) -> str:
 
 def keys_of(installation: Installation) -> SecretBox:
     """What seals and opens for the installation's processes: its environment's keys, else its key file's. Raises SecretError."""
-    named = installation.environment.get("RHESIS_ENCRYPTION_KEYS", "")
-    if not named and (installation.place / KEYS).exists():
-        named = load_or_make_secrets(installation.place).encryption_key
-    return SecretBox([key.strip() for key in named.split(",") if key.strip()])
+    keys = encryption_keys(installation.environment)
+    if not keys and (installation.place / KEYS).exists():
+        keys = encryption_keys({"RHESIS_ENCRYPTION_KEYS": load_or_make_secrets(installation.place).encryption_key})
+    return SecretBox(keys)

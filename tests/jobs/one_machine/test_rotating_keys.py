@@ -1,10 +1,12 @@
 """Keys rotate under a running instance, twice, and through a kill in the middle; wrong ones are noticed at the start."""
 
+import json
 import os
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -15,9 +17,11 @@ from sqlalchemy.pool import NullPool
 
 from rhesis_app.endpoints.models import Endpoint, Model
 from rhesis_app.infra import rotate
+from rhesis_app.infra.backup.source import Installation
 from rhesis_app.infra.config import Settings
 from rhesis_app.infra.crypto import SecretBox
-from rhesis_app.infra.rotate import Rotated, RotationRefused, rotate_keys
+from rhesis_app.infra.embedded.keys import load_or_make_secrets
+from rhesis_app.infra.rotate import Rotated, RotationRefused, keys_of, rotate_keys
 from rhesis_app.infra.runtime import Runtime
 from rhesis_app.infra.start_check import StartRefused, check_start
 from rhesis_app.kernel.ids import new_id
@@ -174,6 +178,40 @@ def waiting(superuser: Engine) -> int:
         return int(connection.scalar(text(query)) or 0)
 
 
+def command(settings: Settings, keys: str, *words: str) -> "subprocess.CompletedProcess[str]":
+    """A command of an operator with these keys."""
+    return subprocess.run(
+        [sys.executable, "-m", "rhesis_app.cli", *words],
+        env=environment_of(settings, keys), capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+
+
+def environment_of(settings: Settings, keys: str) -> dict[str, str]:
+    owner = settings.database_owner_url or ""
+    return {
+        **os.environ, "DATABASE_URL": settings.database_url, "RHESIS_DATABASE_OWNER_URL": owner, "RHESIS_ENCRYPTION_KEYS": keys,
+    }  # fmt: skip
+
+
+def test_a_migration_says_it_before_anything_starts(started: Runtime, settings: Settings) -> None:
+    assert command(settings, f"{NEW},{TEST_KEY}", "migrate").returncode == 0
+    refused = command(settings, NEW, "migrate")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("Error: RHESIS_ENCRYPTION_KEYS does not hold the key")
+    assert refused.stderr.count("\n") == 1
+
+
+def test_keys_are_the_environments_else_the_key_files(tmp_path: Path) -> None:
+    load_or_make_secrets(tmp_path)
+    path = tmp_path / "secrets.json"
+    path.write_text(json.dumps({"secret_key": "x" * 48, "encryption_key": f"{NEW}, {TEST_KEY}"}))
+    sealed = OLD_BOX.seal("s", new_id(), FIELD, new_id())
+    of_file = keys_of(Installation(url="", place=tmp_path, environment={}))
+    assert (of_file.opens(sealed), of_file.is_current(sealed)) == (True, False)
+    of_environment = keys_of(Installation(url="", place=tmp_path, environment={"RHESIS_ENCRYPTION_KEYS": TEST_KEY}))
+    assert of_environment.is_current(sealed)
+
+
 def test_the_command_is_killed_in_the_middle_and_run_again(
     started: Runtime, settings: Settings, alice: Person, project: ProjectView, behind: Any,
     eventually: Callable[[Callable[[], bool]], bool], superuser: Engine,
@@ -181,14 +219,8 @@ def test_the_command_is_killed_in_the_middle_and_run_again(
     count = rotate.BATCH + 20
     ids = make_endpoints(alice, project, count)
     behind.execute(text("SELECT 1 FROM endpoint WHERE id = :one FOR UPDATE"), {"one": ids[-1]})
-    environment = {
-        **os.environ,
-        "DATABASE_URL": settings.database_url,
-        "RHESIS_DATABASE_OWNER_URL": settings.database_owner_url or "",
-        "RHESIS_ENCRYPTION_KEYS": f"{NEW},{TEST_KEY}",
-    }
-    command = [sys.executable, "-m", "rhesis_app.cli", "keys", "rotate"]
-    first = subprocess.Popen(command, env=environment)
+    argv = [sys.executable, "-m", "rhesis_app.cli", "keys", "rotate"]
+    first = subprocess.Popen(argv, env=environment_of(settings, f"{NEW},{TEST_KEY}"))
     assert eventually(lambda: waiting(superuser) == 1)
     first.kill()
     first.wait()
@@ -197,7 +229,7 @@ def test_the_command_is_killed_in_the_middle_and_run_again(
     assert sum(BOTH.is_current(text or "") for text in texts) == rotate.BATCH
     assert refusal(started, NEW_BOX) is not None, "the old key is still needed"
     behind.rollback()
-    again = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    again = command(settings, f"{NEW},{TEST_KEY}", "keys", "rotate")
     assert (again.returncode, again.stderr) == (0, "")
     assert f"endpoint.secret: 20 sealed anew, {rotate.BATCH} were" in again.stdout
     assert secrets_of(alice, NEW_BOX) == [f"secret {number}" for number in range(count)]
