@@ -81,7 +81,9 @@ def migrate(*, backup: bool) -> None:
     from rhesis_app.infra.backup.failures import BackupError
     from rhesis_app.infra.backup.source import Installation
     from rhesis_app.infra.backup.take import back_up_before_migration
-    from rhesis_app.infra.config import ConfigurationError, read_environment
+    from rhesis_app.infra.canary import check_keys
+    from rhesis_app.infra.config import ConfigurationError, encryption_keys, read_environment
+    from rhesis_app.infra.crypto import SecretBox, SecretError
     from rhesis_app.infra.migrate import database_owner_url
     from rhesis_app.infra.migrate import migrate as upgrade
 
@@ -91,13 +93,17 @@ def migrate(*, backup: bool) -> None:
         if backup:
             back_up_before_migration(Installation.at(url, environment), click.echo)
         upgrade(url)
+        keys = encryption_keys(environment)
+        wrong = check_keys(url, SecretBox(keys)) if keys else None
     except BackupError as problem:
         advice = (
             "Nothing was migrated. To go on without a backup: `rhesis-app up --no-backup`, or `rhesis-app migrate`."
         )
         raise click.ClickException(f"No backup could be taken. {problem} {advice}") from problem
-    except (ConfigurationError, CommandError) as problem:
+    except (ConfigurationError, CommandError, SecretError) as problem:
         raise click.ClickException(str(problem)) from problem
+    if wrong:
+        raise click.ClickException(wrong)
 
 
 @main.command()
@@ -150,17 +156,31 @@ def import_organization_command(file: Path, *, owner: str, url: str) -> None:
     click.echo(f"{email} signs in first, within half an hour: {url}{path}")
 
 
+@main.command(
+    context_settings={"ignore_unknown_options": True},
+    add_help_option=False,
+    short_help="Make and rotate the keys that seal stored credentials.",
+)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+def keys(words: tuple[str, ...]) -> None:
+    """Make and rotate the keys that seal stored credentials; `keys --help` says more."""
+    from rhesis_app.infra.keys_cli import keys as group
+
+    with _told():
+        group.main(args=list(words), prog_name="rhesis-app keys", obj=_environment)
+
+
 @main.command()
 def doctor() -> None:
-    """Check what this installation needs; exits with 1 when something is amiss."""
+    """Check what this installation needs; exits with 1 when something is amiss, notes may be meant so."""
     from rhesis_app.infra.doctor import examine
 
     findings = list(examine(_host(running=True)))
     for finding in findings:
-        click.echo(f"{'ok  ' if finding.holds else 'FAIL'} {finding.title}")
+        click.echo(f"{finding.mark:4} {finding.title}")
         if not finding.holds:
             click.echo(f"     {finding.advice}")
-    sys.exit(0 if all(finding.holds for finding in findings) else 1)
+    sys.exit(1 if any(finding.is_failure for finding in findings) else 0)
 
 
 @main.command("first-link")
@@ -355,12 +375,13 @@ def _fit_host(*, running: bool = False, patience_s: float = 0) -> "Runtime":
 def _app(*, running: bool = True) -> "Flask":
     from rhesis_app.app import create_app
     from rhesis_app.infra.config import ConfigurationError, read_environment, settings_from
+    from rhesis_app.infra.crypto import SecretError
     from rhesis_app.infra.up import environment_beside
 
     environment = read_environment()
     try:
         return create_app(settings_from(environment_beside(environment) if running else environment))
-    except ConfigurationError as problem:
+    except (ConfigurationError, SecretError) as problem:
         raise click.ClickException(str(problem)) from problem
 
 

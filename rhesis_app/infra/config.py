@@ -104,7 +104,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         database_url=with_driver(required(environment, "DATABASE_URL", DATABASE_EXAMPLE)),
         redis_url=required(environment, "REDIS_URL", "redis://host:6379/0"),
         secret_keys=read.secret_keys(),
-        encryption_keys=read.listed("RHESIS_ENCRYPTION_KEYS"),
+        encryption_keys=encryption_keys(environment),
         database_owner_url=with_driver(owner) if (owner := read.optional("RHESIS_DATABASE_OWNER_URL")) else None,
         database_pool=read.number("RHESIS_DB_POOL", 10, 1, 100),
         jwt_algorithm=read.one_of("JWT_ALGORITHM", "HS256", _ALGORITHMS),
@@ -156,6 +156,11 @@ def required(environment: Mapping[str, str], name: str, example: str) -> str:
     raise ConfigurationError(
         f"{name} is not set. Set it like {name}={example}, or start with `rhesis-app up`, which brings its own."
     )
+
+
+def encryption_keys(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The keys that seal stored credentials, the first of which is in use; none where nobody has named any."""
+    return _Reader(environment).listed("RHESIS_ENCRYPTION_KEYS")
 
 
 def with_driver(url: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rhesis_app.infra.config import read_environment
+from rhesis_app.infra.doctor import examine_address
 from rhesis_app.infra.start_check import StartRefused
 from rhesis_app.infra.web_server import web_workers
 
@@ -58,6 +59,9 @@ def on_starting(server: Any) -> None:
     except StartRefused as problem:
         sys.stderr.write(f"{problem}\n")
         sys.exit(1)
+    for finding in examine_address(runtime.settings) if runtime is not None else ():
+        if not finding.holds:
+            sys.stderr.write(f"{finding.mark}: {finding.advice}\n")
 
 
 def when_ready(server: Any) -> None:

@@ -10,14 +10,20 @@ import orjson
 import structlog
 from flask import g, has_request_context, request
 
-_SECRET_NAMES = re.compile(r"(password|secret|token|authorization|cookie|api_?key|encryption)", re.IGNORECASE)
+_SECRET_NAMES = re.compile(
+    r"(password|secret|token|authorization|cookie|api_?key|encryption|credential|recovery|totp)", re.IGNORECASE
+)
 _SECRET_FORMS = re.compile(
     # the database's own account of a refused row holds the row
     r"(?<=DETAIL:  )[\s\S]+?(?=\n\nThe above exception|\n\[SQL|\Z)|"
     r"rhx_[0-9A-Za-z]{8,}|\bsk-[\w-]{8,}|eyJ[\w-]{10,}\.[\w-]+\.[\w-]+|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)|"
     r"(?:(?<=[Bb]earer )|(?<=[Bb]asic ))\S+|"
     # links that work once; an id is shorter
-    r"(?:(?<=/reset/)|(?<=/invitations/)|(?<=/start/)|(?<=/sign-in/)|(?<=/register/)|(?<=/email/))[\w-]{40,}"
+    r"(?:(?<=/reset/)|(?<=/invitations/)|(?<=/start/)|(?<=/sign-in/)|(?<=/register/)|(?<=/email/))[\w-]{40,}|"
+    # sealed texts, hashes of passwords, seeds of one-time codes
+    r"gAAAA[\w-]{40,}=*|\$argon2\w*\$\S+|otpauth://\S+|"
+    # 256 random bits as links and refresh tokens have them: both cases, which no name of 43 letters with underscores has
+    r"(?<![\w-])(?=[\w-]*[a-z])(?=[\w-]*[A-Z])[\w-]{43}(?![\w-])"
 )
 _CUT = "[removed]"
 

@@ -127,7 +127,7 @@ class Runtime:
     def check_start(self, *, patience_s: float = PATIENCE_S) -> None:
         """Raise StartRefused when this process must not work on its database; nothing of the look stays open."""
         try:
-            check_start(self.engine, patience_s=patience_s)
+            check_start(self.engine, self.secrets, patience_s=patience_s)
         finally:
             self.engine.dispose()
 

@@ -1,4 +1,4 @@
-"""Whether a process may begin to work on its database: row-level security binds it, and the tables are of this version."""
+"""Whether a process may begin to work on its database: row-level security binds it, the tables are of this version, the keys fit."""
 
 import logging
 import time
@@ -8,6 +8,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from rhesis_app.infra.canary import keep_canary, key_problem
+from rhesis_app.infra.crypto import SecretBox
 from rhesis_app.infra.db import APP_ROLE
 from rhesis_app.infra.migrate import alembic_config
 
@@ -38,13 +40,18 @@ class StartRefused(Exception):
     """Working on this database could show one organization's rows to another, or fail in the middle; one line says what to do."""
 
 
-def check_start(engine: Engine, *, patience_s: float = PATIENCE_S) -> None:
-    """Raise StartRefused unless the database is fit to be worked on; one that does not answer yet is waited for."""
+def check_start(engine: Engine, secrets: SecretBox, *, patience_s: float = PATIENCE_S) -> None:
+    """Raise StartRefused unless the database is fit to be worked on; one that does not answer yet is waited for.
+
+    The first start seals what tells every later one whether `secrets` has this data's keys.
+    """
     deadline = time.monotonic() + patience_s
     while True:
         try:
-            with engine.connect() as connection:
-                problem = _problem(connection)
+            with engine.begin() as connection:
+                problem = _problem(connection, secrets)
+                if problem is None:
+                    keep_canary(connection, secrets)
         except OperationalError as failure:
             if time.monotonic() >= deadline:
                 raise StartRefused(
@@ -59,24 +66,32 @@ def check_start(engine: Engine, *, patience_s: float = PATIENCE_S) -> None:
         raise StartRefused(problem)
 
 
-def _problem(connection: Connection) -> str | None:
+def _problem(connection: Connection, secrets: SecretBox) -> str | None:
     older = version_problem(connection)
     if older == _NEWER:
         # during an update the processes of the version before go on, and may have to start once more
         _log.warning(_NEWER)
         older = None
-    return role_problem(connection) or older or policy_problem(connection)
+    return role_problem(connection) or older or policy_problem(connection) or key_problem(connection, secrets)
 
 
-def connection_problem(failure: DBAPIError) -> str:
-    """Why a connection of the application cannot be had, as far as the database says it."""
+def connection_problem(failure: DBAPIError, *, login: str = "<that login>", makes_roles: bool = True) -> str:
+    """Why a connection of the application cannot be had, as far as the database says it.
+
+    `login` is DATABASE_URL's, written as in SQL; one that makes no roles needs an administrator's help before it migrates.
+    """
     code = getattr(failure.orig, "pgcode", None)
+    if code == _NO_SUCH_ROLE and not makes_roles:
+        return (
+            f"The database knows no role {APP_ROLE}, and this login may not create one. As an administrator of the database run: "
+            f"CREATE ROLE {APP_ROLE} NOLOGIN; GRANT {APP_ROLE} TO {login}; Then run `rhesis-app migrate`."
+        )
     if code == _NO_SUCH_ROLE:
         return f"The database was never migrated: it knows no role {APP_ROLE}. {_MIGRATE}"
     if code == _MAY_NOT:
         return (
             f"The login of DATABASE_URL may not work as {APP_ROLE}. As an administrator of the database run: "
-            f"GRANT {APP_ROLE} TO <that login>;"
+            f"GRANT {APP_ROLE} TO {login};"
         )
     return "The database refuses the application. Check DATABASE_URL; PostgreSQL's log says why."
 

@@ -167,7 +167,7 @@ def _migrate(argv: Sequence[str], environment: Mapping[str, str]) -> None:
         raise
     if status != 0:
         raise StartError(
-            "The database could not be brought to this version; the lines above say why. Nothing was started."
+            "The database could not be brought to this version, or is sealed with other keys; the lines above say why. Nothing was started."
         )
 
 

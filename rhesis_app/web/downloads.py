@@ -6,12 +6,16 @@ from tempfile import TemporaryFile
 from typing import BinaryIO, cast
 
 from flask import Response
+from werkzeug.datastructures import Headers
 
 _CHUNK = 64 * 1024
 
 
 def download(write: Callable[[BinaryIO], None], *, name: str, media_type: str) -> Response:
     """Let `write` fill a temporary file and answer it as an attachment called `name`; it is gone once it is sent."""
+    headers = Headers()
+    headers.set("Content-Disposition", "attachment", filename=name)
+    headers["Cache-Control"] = "no-store"
     file = cast(BinaryIO, TemporaryFile())  # noqa: SIM115 closed by _chunks, or below
     try:
         write(file)
@@ -20,9 +24,7 @@ def download(write: Callable[[BinaryIO], None], *, name: str, media_type: str) -
     except BaseException:
         file.close()
         raise
-    response = Response(_chunks(file), content_type=media_type)
-    response.headers.set("Content-Disposition", "attachment", filename=name)
-    response.headers["Cache-Control"] = "no-store"
+    response = Response(_chunks(file), headers=headers, content_type=media_type)
     response.content_length = size
     return response
 

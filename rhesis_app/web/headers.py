@@ -16,10 +16,6 @@ _POLICY = (
     "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-_SWAGGER = (
-    "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; "
-    "connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
 _FIXED = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
@@ -45,12 +41,11 @@ def register_headers(app: Flask, settings: Settings) -> None:
 
     @app.after_request
     def _finish(response: Response) -> Response:
-        policy = _SWAGGER if request.path == "/api/docs" else _POLICY
         wanted = everywhere | {
-            "Content-Security-Policy": policy.format(nonce=g.get("nonce", "")),
+            "Content-Security-Policy": _POLICY.format(nonce=g.get("nonce", "")),
             "X-Request-ID": g.get("request_id", ""),
         }
-        if request.endpoint != "static":
+        if request.endpoint != "static" or response.status_code >= 400:
             wanted["Cache-Control"] = "no-store"
         there = {name.lower() for name, _ in response.headers}
         for name, value in wanted.items():

@@ -1,9 +1,9 @@
-"""Rate limits per proven credential or address, in Redis; while Redis is away each process counts for itself, to a quarter."""
+"""Rate limits per proven credential, user and address, in Redis; while Redis is away each process counts for itself, to a quarter."""
 
 from typing import Any
 
 from flask import Flask, g, request
-from flask_limiter import HeaderNames, Limiter
+from flask_limiter import HeaderNames, Limit, Limiter
 
 from rhesis_app.infra.config import Settings
 from rhesis_app.kernel.addresses import address_group
@@ -11,6 +11,8 @@ from rhesis_app.web.limit_storage import storage_uri
 from rhesis_app.web.scope import Identity
 
 _PATIENCE: dict[str, Any] = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5}
+USER_TIMES = 3
+"""How many times as much as one token or session a user may ask with all of theirs together."""
 _EXEMPT = frozenset({"static", "health.live", "health.ready", "health.health", "health.metrics"})
 
 
@@ -18,7 +20,8 @@ def register_limits(app: Flask, settings: Settings) -> Limiter:
     """Limit every route but static files and health; headers say how much is left.
 
     Whoever proved who they are is counted by their token or session, everybody else by address, whatever they sent:
-    a credential that is made up anew for each request must not begin anew.
+    a credential that is made up anew for each request must not begin anew. All of a user's tokens and sessions are
+    counted together as well, so that making many brings little.
     """
 
     def who() -> str:
@@ -27,16 +30,26 @@ def register_limits(app: Flask, settings: Settings) -> Limiter:
             return f"a:{address_group(request.remote_addr)}"
         return f"c:{identity.session_id or identity.actor.token_id}"
 
-    def allowed() -> str:
-        most = settings.rate_limit_token if "identity" in g else settings.rate_limit_anonymous
+    def user() -> str:
+        return f"u:{g.identity.actor.user_id}"
+
+    def a_minute(most: int) -> str:
         away = limiter._storage_dead  # noqa: SLF001 the extension has no public word for it
         return f"{max(1, most // 4 if away else most)} per minute"
+
+    def of_one() -> str:
+        return a_minute(settings.rate_limit_token if "identity" in g else settings.rate_limit_anonymous)
+
+    def of_user() -> str:
+        return a_minute(USER_TIMES * settings.rate_limit_token)
 
     limiter = Limiter(
         key_func=who,
         app=app,
-        default_limits=[allowed],
-        default_limits_exempt_when=lambda: request.endpoint in _EXEMPT,
+        default_limits=[
+            Limit(of_one, exempt_when=lambda: request.endpoint in _EXEMPT),
+            Limit(of_user, key_function=user, scope="user", exempt_when=lambda: "identity" not in g),
+        ],
         headers_enabled=True,
         # under its own name it would stand on every answer, and replace the pause that a refusal means
         header_name_mapping={HeaderNames.RETRY_AFTER: "X-RateLimit-Retry-After"},

@@ -17,6 +17,7 @@ from rhesis_app.app import create_app
 from rhesis_app.auth.rules import new_api_token
 from rhesis_app.infra.config import Settings
 from rhesis_app.web.limit_storage import CountedStorage, storage_uri
+from rhesis_app.web.limits import USER_TIMES
 from rhesis_app.web.tokens import cookie_name
 from tests.people import PASSWORD, Person
 
@@ -83,12 +84,14 @@ def left(answer: TestResponse) -> int:
     return int(answer.headers["X-RateLimit-Remaining"])
 
 
-def test_a_request_goes_to_redis_once_and_its_headers_count_down(limited: Flask, token: str, trips: Trips) -> None:
+def test_a_request_goes_to_redis_once_for_each_count_and_its_headers_count_down(
+    limited: Flask, token: str, trips: Trips
+) -> None:
     ask(limited, token)
     began = time.time()
     with trips() as seen:
         answers = [ask(limited, token) for _ in range(3)]
-    assert seen == ["EVALSHA"] * 3
+    assert seen == ["EVALSHA"] * 6, "its token's and its user's"
     assert [left(answer) for answer in answers] == [LIMIT - 2, LIMIT - 3, LIMIT - 4]
     assert {answer.headers["X-RateLimit-Limit"] for answer in answers} == {str(LIMIT)}
     resets = {int(answer.headers["X-RateLimit-Reset"]) for answer in answers}
@@ -129,7 +132,17 @@ def test_whoever_goes_past_the_limit_is_refused_at_once_and_nobody_else_notices(
     with trips() as seen:
         other = ask(limited, another)
     assert (other.status_code, left(other), other.headers["X-RateLimit-Limit"]) == (200, LIMIT - 1, str(LIMIT))
-    assert seen == ["EVALSHA"], "Redis is there and goes on counting"
+    assert seen == ["EVALSHA"] * 2, "Redis is there and goes on counting"
+
+
+def test_a_user_with_many_tokens_has_a_limit_as_well(limited: Flask, alice: Person, charlie: Person) -> None:
+    tokens = [new_token(alice) for _ in range(USER_TIMES + 1)]
+    codes = [ask(limited, token).status_code for token in tokens for _ in range(LIMIT)]
+    assert codes == [200] * USER_TIMES * LIMIT + [429] * LIMIT
+    refused = ask(limited, new_token(alice))
+    assert (refused.status_code, refused.headers["X-RateLimit-Limit"]) == (429, str(USER_TIMES * LIMIT))
+    assert int(refused.headers["Retry-After"]) > 0
+    assert ask(limited, new_token(charlie)).status_code == 200
 
 
 def test_a_page_for_everybody_is_counted_by_address_whatever_comes_along(limited: Flask, token: str) -> None:
@@ -158,17 +171,20 @@ def test_a_browsers_session_has_a_count_of_its_own(limited: Flask, settings: Set
     assert left(browser.get("/settings/tokens")) == LIMIT - 1
 
 
-def test_a_hit_answers_what_is_asked_of_its_key_and_of_no_other(storage: CountedStorage, trips: Trips) -> None:
-    storage.incr("one", 60)
-    storage.incr("other", 600, amount=2)
+def test_a_hit_answers_what_is_asked_of_its_key_and_of_the_one_before_alone(
+    storage: CountedStorage, trips: Trips
+) -> None:
+    storage.incr("third", 600, amount=2)
+    storage.incr("other", 60)
     with trips() as seen:
+        assert storage.incr("one", 60) == 1
         assert storage.incr("one", 60) == 2
-        assert storage.get("one") == 2
+        assert [storage.get("one"), storage.get("other")] == [2, 1]
         assert 55 < storage.get_expiry("one") - time.time() <= 60
-    assert seen == ["EVALSHA"]
+    assert seen == ["EVALSHA"] * 2
     with trips() as seen:
-        assert storage.get("other") == 2
-        assert 595 < storage.get_expiry("other") - time.time() <= 601
+        assert storage.get("third") == 2
+        assert 595 < storage.get_expiry("third") - time.time() <= 601
     assert seen == ["GET", "TTL"]
 
 
@@ -221,3 +237,18 @@ def test_limits_go_on_in_memory_when_redis_leaves_between_two_requests(
     answers = [ask(limited, token) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 200]
     assert [left(answer) for answer in answers] == [LIMIT // 4 - 1, LIMIT // 4 - 2, LIMIT // 4 - 3]
+
+
+def test_a_users_limit_goes_on_in_memory_at_a_quarter_as_well(
+    limited: Flask, alice: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = [new_token(alice) for _ in range(USER_TIMES + 1)]
+
+    def away(*_arguments: object, **_options: object) -> None:
+        raise redis.ConnectionError
+
+    monkeypatch.setattr(redis.Redis, "execute_command", away)
+    quarter = LIMIT // 4
+    codes = [ask(limited, token).status_code for token in tokens for _ in range(quarter)]
+    assert codes.count(200) == USER_TIMES * quarter
+    assert codes.count(429) == quarter

@@ -190,7 +190,7 @@ def test_an_administrator_hands_a_link_over(app: Flask, stranger: ApiClient, ali
     signed_in(app, bob.email, NEW)
     page = alice.web.post(f"/settings/members/{bob.actor.user_id}/reset-link")
     assert page.status_code == 201
-    assert re.search(r"http://localhost/reset/[\w-]{43}", page.text)
+    assert re.search(r"http://127\.0\.0\.1:8080/reset/[\w-]{43}", page.text)
 
 
 def test_no_link_lifts_whoever_makes_it(alice: Person, bob: Person, charlie: Person, app: Flask) -> None:

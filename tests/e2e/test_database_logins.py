@@ -17,6 +17,7 @@ import pytest
 from sqlalchemy import Engine, create_engine, text
 
 from rhesis_app.infra.config import with_driver
+from rhesis_app.infra.crypto import SecretBox
 from rhesis_app.infra.db import take_app_role
 from rhesis_app.infra.embedded.place import make_place
 from rhesis_app.infra.embedded.postgres import PostgresServer
@@ -38,6 +39,7 @@ GUNICORN = (
 )
 ROOT = Path(__file__).parents[2]
 PASSWORD = "several unrelated words"
+KEYS = SecretBox([TEST_KEY])
 
 
 class Bare(PostgresServer):
@@ -145,6 +147,9 @@ def by_owner_who_makes_no_roles(bare: Database) -> Database:
     assert refused.returncode == 1
     assert "Traceback" not in refused.stderr
     (line,) = [line for line in refused.stderr.splitlines() if "CREATE ROLE" in line]
+    advice = "CREATE ROLE rhesis_app NOLOGIN; GRANT rhesis_app TO keeper;"
+    assert advice in line
+    assert advice in database.run(*CLI, "doctor").stdout
     bare.as_superuser(line[line.index("CREATE ROLE") :])
     return database
 
@@ -233,7 +238,7 @@ def refused(engine: Engine) -> str:
     """What is said about a database, with every connection made anew."""
     engine.dispose()
     with pytest.raises(StartRefused) as caught:
-        check_start(engine, patience_s=0)
+        check_start(engine, KEYS, patience_s=0)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -241,14 +246,14 @@ def refused(engine: Engine) -> str:
 def test_nobody_works_on_a_database_whose_policies_do_not_bind(good: Database) -> None:
     engine = create_engine(with_driver(good.url("postgres")))
     take_app_role(engine)
-    check_start(engine, patience_s=0)
+    check_start(engine, KEYS, patience_s=0)
     for name, (spoil, undo, says) in SPOILED.items():
         good.as_superuser(spoil)
         assert says in refused(engine), name
         if undo:
             good.as_superuser(undo)
     good.as_superuser("INSERT INTO alembic_version VALUES ('9999')")
-    check_start(engine, patience_s=0)  # a newer version's process has migrated while this one still serves
+    check_start(engine, KEYS, patience_s=0)  # a newer version's process has migrated while this one still serves
     engine.dispose()
 
 

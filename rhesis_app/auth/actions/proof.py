@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
-from rhesis_app.auth.actions.attempts import Attempt, forget_attempt, note_attempt
+from rhesis_app.auth.actions.attempts import Attempt, forget_attempt, note_attempt, slow_down
 from rhesis_app.auth.queries import view_me
 from rhesis_app.auth.rules import (
     FAILURE_WINDOW_MINUTES,
@@ -143,4 +143,5 @@ def count_failure(host: Host, account: str, ip: str | None, *, anywhere: bool = 
             f"Too many failed sign-ins from here. Try again in {FAILURE_WINDOW_MINUTES} minutes.",
             retry_after_s=FAILURE_WINDOW_MINUTES * 60,
         )
+    slow_down(attempt)
     return attempt

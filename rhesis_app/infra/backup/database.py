@@ -50,9 +50,14 @@ class Contents:
     rows: Mapping[str, int]
 
 
+def hidden_tables(connection: Connection) -> list[str]:
+    """The tables of which row-level security leaves out rows for this login."""
+    return list(connection.scalars(_PARTLY_SEEN))
+
+
 def read_contents(connection: Connection) -> Contents:
     """Count every table in the connection's transaction, which is repeatable; BackupError when rows are hidden from it."""
-    hidden = list(connection.scalars(_PARTLY_SEEN))
+    hidden = hidden_tables(connection)
     if hidden:
         more = f" and {len(hidden) - _NAMED} more tables" if len(hidden) > _NAMED else ""
         raise BackupError(

@@ -16,10 +16,12 @@ from sqlalchemy.pool import NullPool
 
 from rhesis_app.infra.backup.restore import restore_backup
 from rhesis_app.infra.backup.source import Installation
+from rhesis_app.infra.crypto import SecretBox
 from rhesis_app.infra.db import take_app_role
 from rhesis_app.infra.embedded.servers import EmbeddedServers
 from rhesis_app.infra.migrate import alembic_config
 from rhesis_app.infra.start_check import check_start
+from tests.conftest import TEST_KEY
 from tests.nginx import free_port
 
 
@@ -100,7 +102,7 @@ def assert_upgraded(servers: EmbeddedServers) -> None:
     assert ask(owner, "SELECT prompt FROM test")[0][0] == "Grüße — “quoted”\n\\N\ttab"
     application = create_engine(servers.addresses.database_url, poolclass=NullPool)
     take_app_role(application)
-    check_start(application, patience_s=0)
+    check_start(application, SecretBox([TEST_KEY]), patience_s=0)
     for organization, seen in ((HERE, ["Copilot"]), (OTHER, ["Not yours"]), (an_id(500), [])):
         with application.begin() as connection:
             connection.execute(text("SELECT set_config('app.organization_id', :it, true)"), {"it": organization})

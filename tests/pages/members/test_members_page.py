@@ -40,7 +40,7 @@ def row_of(page: str, name: str) -> str:
 def test_without_a_mail_server_the_link_is_shown_once(alice: Person) -> None:
     page = invite(alice)
     (link,) = re.findall(r'<code class="secret" tabindex="0">(\S+?)</code>', page)
-    assert link.startswith("http://localhost/invitations/")
+    assert link.startswith("http://127.0.0.1:8080/invitations/")
     again = alice.web.get(PATH).text
     assert link not in again
     assert "dana@example.org" in again

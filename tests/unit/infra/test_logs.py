@@ -43,6 +43,11 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
         f"/invitations/{LINK}?from=letter",
         f"https://rhesis.example.org/start/{LINK}",
         f"/sign-in/{LINK}",
+        f"/verify/{LINK}",
+        f"refresh {LINK} of somebody",
+        "sealed gAAAAABnc2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0==",
+        "$argon2id$v=19$m=19456,t=2,p=1$c2VjcmV0$c2VjcmV0",
+        "otpauth://totp/Rhesis:ada?secret=c2VjcmV0",
     ],
 )
 def test_a_credential_is_cut_out_by_its_form(lines: io.StringIO, text: str) -> None:
@@ -50,6 +55,20 @@ def test_a_credential_is_cut_out_by_its_form(lines: io.StringIO, text: str) -> N
     said = orjson.loads(lines.getvalue())["event"]
     assert "[removed]" in said
     assert not any(part in said for part in ("rhx_3", "c2VjcmV0", "eyJhb"))
+
+
+def test_a_line_says_when_and_what(lines: io.StringIO) -> None:
+    logging.getLogger("product").warning("seen", extra={"status": 200})
+    line = orjson.loads(lines.getvalue())
+    assert set(line) == {"event", "level", "logger", "status", "timestamp"}
+    assert line["timestamp"].endswith("Z")
+
+
+def test_a_text_with_line_ends_stays_one_line(lines: io.StringIO) -> None:
+    logging.getLogger("product").warning("first\r\n%s", '{"event": "made up"}', extra={"name_given": "a\nb\u2028c"})
+    (line, nothing) = lines.getvalue().split("\n")
+    assert nothing == ""
+    assert orjson.loads(line)["event"].startswith("first")
 
 
 def test_a_credential_is_cut_out_by_its_name(lines: io.StringIO) -> None:
@@ -81,6 +100,8 @@ def test_a_credential_is_cut_out_wherever_it_stands(lines: io.StringIO) -> None:
         "/api/v1/invitations/01a2207d-417e-76cf-8098-f6a0f2306cfc",
         "a risk-assessment of the task-force",
         "/p/support/test-sets/01a2207d-417e-76cf-8098-f6a0f2306cfc",
+        "a_name_of_exactly_forty_three_letters_in_it",
+        "in rhesis_app.notifications.actions.background_work_of_many_kinds",
     ],
 )
 def test_what_is_no_credential_stays(lines: io.StringIO, text: str) -> None:
