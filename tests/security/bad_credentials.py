@@ -79,8 +79,8 @@ def _signed() -> Iterator[Entry]:
     """Tokens signed with the key of this very instance, all of them wrong in one point."""
     for name, (header, claims) in CHANGES.items():
         yield Entry("auth", name, _changed(header, claims))
-    yield Entry("auth", "alg none", _made(lambda head, claims: f"{_part({'alg': 'none', **head})}.{_part(claims)}."))
-    yield Entry("auth", "alg NONE", _made(lambda _, claims: f"{_part({'alg': 'NONE'})}.{_part(claims)}."))
+    yield Entry("auth", "alg none", _made(lambda head, claims: f"{_part(head | {'alg': 'none'})}.{_part(claims)}."))
+    yield Entry("auth", "alg NONE", _made(lambda head, claims: f"{_part(head | {'alg': 'NONE'})}.{_part(claims)}."))
     yield Entry("auth", "another algorithm", _made(lambda head, claims: _sign(head, claims, algorithm="HS512")))
     yield Entry("auth", "another key", _made(lambda head, claims: _sign(head, claims, key="k" * 40)))
     yield Entry("auth", "no signature", _made(lambda head, claims: _sign(head, claims).rpartition(".")[0] + "."))
@@ -135,7 +135,7 @@ def _changed(header: dict[str, Any], claims: Claims) -> Callable[[Ground], TestR
     def make(given: dict[str, Any], said: Claims) -> str:
         left = {name: value for name, value in (said | claims).items() if value is not None}
         head = {name: value for name, value in (given | header).items() if value is not None}
-        return ".".join((signing := f"{_part(head)}.{_part(left)}", _signature(signing)))
+        return _sign(head, left)
 
     return _made(make)
 
@@ -144,16 +144,16 @@ def _part(value: Any) -> str:
     return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
 
 
-def _signature(signing: str) -> str:
-    """With the right key: nothing but the change itself is wrong."""
-    algorithm = jwt.get_algorithm_by_name("HS256")
-    signed = algorithm.sign(signing.encode(), algorithm.prepare_key(SIGNING_KEY))
+def _signature(signing: str, *, key: str = SIGNING_KEY, algorithm: str = "HS256") -> str:
+    """With the right key and algorithm: nothing but the change itself is wrong."""
+    chosen = jwt.get_algorithm_by_name(algorithm)
+    signed = chosen.sign(signing.encode(), chosen.prepare_key(key))
     return base64.urlsafe_b64encode(signed).rstrip(b"=").decode()
 
 
 def _sign(header: dict[str, Any], claims: Claims, *, key: str = SIGNING_KEY, algorithm: str = "HS256") -> str:
-    kept = {name: value for name, value in header.items() if name not in {"alg", "typ"}}
-    return jwt.encode(claims, key, algorithm=algorithm, headers=kept)
+    signing = f"{_part(header | {'alg': algorithm})}.{_part(claims)}"
+    return f"{signing}.{_signature(signing, key=key, algorithm=algorithm)}"
 
 
 def _of_a_browser(ground: Ground) -> TestResponse:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, Connection, Engine, Table, Text, text
+from sqlalchemy import JSON, CheckConstraint, Column, Connection, Engine, Table, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from rhesis_app.infra.orm import Base
@@ -39,6 +39,7 @@ WITHOUT: dict[str, str] = {
             "gate.rule",
             "gate_decision.decision",
             "gate_decision.rule",
+            "import_session.columns",
             "import_session.mapping",
             "job.kind",
             "job.status",
@@ -71,6 +72,7 @@ WITHOUT: dict[str, str] = {
             "test_run.endpoint_snapshot",
             "test_run.kind",
             "test_run.outcome",
+            "test_run.parts",
             "test_run.source",
             "test_run.status",
             "test_version.kind",
@@ -104,6 +106,17 @@ SEALED = {
     "user_password.password_hash",
 }
 _NAMED = re.compile(rf"{re.escape(CANARY)}(?:\.([a-z_]+\.[a-z_]+)\.)?")
+_OURS = {"organization_id", "user_id"}
+_USUAL = {
+    "ARRAY": "'{}'",
+    "Boolean": "false",
+    "JSON": "'{}'",
+    "JSONB": "'{}'",
+    "LargeBinary": "''",
+    "TIMESTAMP": "now()",
+    "Text": "md5(random()::text)",
+    "Uuid": "gen_random_uuid()",
+}
 _OF_USERS = "(SELECT user_id FROM membership WHERE organization_id = :organization)"
 
 
@@ -112,7 +125,7 @@ def texts() -> Iterator[tuple[Table, Column[Any]]]:
     for _, table in sorted(Base.metadata.tables.items()):
         for column in table.columns:
             kind = column.type.item_type if isinstance(column.type, ARRAY) else column.type
-            if isinstance(kind, Text | JSONB):
+            if isinstance(kind, Text | JSON):
                 yield table, column
 
 
@@ -121,19 +134,26 @@ def canary_of(name: str) -> str:
     return f"{CANARY}.{name}."
 
 
-def fill(superuser: Engine, organization_id: UUID, word: Callable[[str], str] = canary_of) -> dict[str, int]:
+def fill(
+    superuser: Engine, organization_id: UUID, word: Callable[[str], str] = canary_of, *, everywhere: bool = False
+) -> dict[str, int]:
     """Put a canary that names its column, or another word, into every text of the organization.
 
-    Returns how many rows of each column carry it.
+    With `everywhere` also where the product would put none: into JSON without any text, and into a row of each table that
+    has none, so that its owner's pages may fail. Returns how many rows of each column carry it.
     """
     filled = {}
     with superuser.connect() as connection:
         connection.execute(text("SET session_replication_role = replica"))
+        if everywhere:
+            _add_missing(connection, organization_id)
         for table, column in texts():
             name = f"{table.name}.{column.name}"
             if name not in WITHOUT:
                 values = {"organization": organization_id}
                 filled[name] = _fill(connection, table, column, word(name), values)
+                if everywhere and isinstance(column.type, JSON):
+                    filled[name] += _force(connection, table, column, word(name), values)
     return filled
 
 
@@ -167,13 +187,12 @@ def _owned(table: Table) -> str:
 
 
 def _fill(connection: Connection, table: Table, column: Column[Any], word: str, where: dict[str, Any]) -> int:
-    if isinstance(column.type, JSONB):
+    if isinstance(column.type, JSON):
         return _fill_json(connection, table, column, word, where)
     shape = SHAPES.get(f"{table.name}.{column.name}", "{canary}{row}")
     before, row, after = shape.replace("{canary}", word).partition("{row}")
-    # a row's place in its table tells it apart: names are unique
-    place = "translate(ctid::text, ',()', '-')" if row else "''"
-    made = f"CAST(:before AS text) || {place} || CAST(:after AS text)"
+    apart = "left(md5(random()::text), 8)" if row else "''"  # names are unique
+    made = f"CAST(:before AS text) || {apart} || CAST(:after AS text)"
     if isinstance(column.type, ARRAY):
         made = f"ARRAY[{made}]"
     statement = text(f"UPDATE {table.name} SET {column.name} = {made} WHERE {_owned(table)}")
@@ -184,13 +203,50 @@ def _fill_json(connection: Connection, table: Table, column: Column[Any], word: 
     """Every string that stands as a value in it; the names of its keys are its shape."""
     filled = 0
     rows = text(f"SELECT ctid::text, {column.name} FROM {table.name} WHERE {_owned(table)}")
-    change = text(f"UPDATE {table.name} SET {column.name} = CAST(:value AS jsonb) WHERE ctid = CAST(:place AS tid)")
+    kind = "jsonb" if isinstance(column.type, JSONB) else "json"
+    change = text(f"UPDATE {table.name} SET {column.name} = CAST(:value AS {kind}) WHERE ctid = CAST(:place AS tid)")
     for place, value in connection.execute(rows, where).all():
         changed = _in_strings(value, word)
         if changed != value:
             connection.execute(change, {"value": json.dumps(changed), "place": place})
             filled += 1
     return filled
+
+
+def _force(connection: Connection, table: Table, column: Column[Any], word: str, where: dict[str, Any]) -> int:
+    """Into JSON that holds no text."""
+    kind = "jsonb" if isinstance(column.type, JSONB) else "json"
+    made = f"UPDATE {table.name} SET {column.name} = CAST(:made AS {kind}) WHERE {_owned(table)}"
+    empty = f"coalesce({column.name}::text, '') NOT LIKE '%' || CAST(:word AS text) || '%'"
+    values = where | {"word": word, "made": json.dumps({"canary": word})}
+    return connection.execute(text(f"{made} AND {empty}"), values).rowcount
+
+
+def _add_missing(connection: Connection, organization_id: UUID) -> None:
+    """A row of each table of which the organization has none."""
+    where = {"organization": organization_id}
+    for table in Base.metadata.tables.values():
+        found = connection.execute(text(f"SELECT 1 FROM {table.name} WHERE {_owned(table)} LIMIT 1"), where).first()
+        if found is None and {"organization_id", "user_id"} & set(table.c.keys()):
+            needed = [one for one in table.columns if one.name in _OURS or _is_needed(one)]
+            values = ", ".join(_some_value(table, one) for one in needed)
+            names = ", ".join(one.name for one in needed)
+            connection.execute(text(f"INSERT INTO {table.name} ({names}) VALUES ({values})"), where)
+
+
+def _is_needed(column: Column[Any]) -> bool:
+    return not column.nullable and column.server_default is None
+
+
+def _some_value(table: Table, column: Column[Any]) -> str:
+    """SQL for a value that the table takes."""
+    if column.name in _OURS:
+        user = "(SELECT user_id FROM membership WHERE organization_id = :organization LIMIT 1)"
+        return ":organization" if column.name == "organization_id" else user
+    checks = " ".join(str(one.sqltext) for one in table.constraints if isinstance(one, CheckConstraint))
+    if one_of := re.search(rf"\b{column.name} IN \('(\w+)'", checks):
+        return f"'{one_of[1]}'"
+    return _USUAL.get(type(column.type).__name__, "1")
 
 
 def _in_strings(value: Any, canary: str) -> Any:

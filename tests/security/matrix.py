@@ -10,6 +10,8 @@ from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from rhesis_app.auth.guard import PUBLIC
+from rhesis_app.kernel.permissions import Permission
+from rhesis_app.web.access import access_of
 from tests.auth.rows import BODIES, NOT_ROWS, ONLY_READ, OWN, QUERIES
 from tests.security.canaries import seen
 from tests.security.principals import Principal
@@ -26,6 +28,8 @@ class Cell:
     method: str
     path: str
     body: dict[str, Any] | None
+    permission: Permission | None
+    """What it needs besides a credential; None for nothing."""
 
     def __str__(self) -> str:
         return f"{self.method} {self.rule.rule}"
@@ -60,7 +64,9 @@ def cells(app: Flask, ids: dict[str, Any]) -> Iterator[Cell]:
                 given = defaultdict(lambda: "no-such-secret", ids)
             elif unknown := set(rule.arguments) - set(ids):
                 raise AssertionError(f"{rule.rule}: say in tests/auth/rows.py what {unknown} stands for")
-            yield Cell(rule, method, address(app, rule, given), body_of(rule, method, ids))
+            access = access_of(app, rule.endpoint, method)
+            needed = access.permission if access is not None else None
+            yield Cell(rule, method, address(app, rule, given), body_of(rule, method, ids), needed)
 
 
 def address(app: Flask, rule: Rule, ids: dict[str, Any]) -> str:
@@ -113,7 +119,7 @@ def _wanted(principal: Principal, cell: Cell) -> set[int]:
         return {404} if cell.of_rows else set()
     if principal.name == "viewer":
         return set() if cell.method == "GET" or endpoint in OWN | ONLY_READ else {403}
-    return {403, 404} if cell.of_rows and endpoint not in OWN else set()
+    return {403, 404} if cell.of_rows and cell.permission is not None else set()
 
 
 def _filled(value: Any, ids: dict[str, Any]) -> Any:

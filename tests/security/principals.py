@@ -47,13 +47,13 @@ class Principals:
         self._names = iter(f"person-{number}" for number in range(100_000))
 
     def all(self) -> Iterable[Principal]:
-        """In the order of the table."""
+        """The viewer first: whoever may read needs rows that can be shown."""
         both = frozenset({"api", "web"})
         return (
+            Principal(name="viewer", make=self._viewer, opens=both),
             Principal(name="anonymous", make=self._anonymous),
             Principal(name="foreign owner", make=self._foreign_owner, opens=frozenset({"web"}), is_stranger=True),
             Principal(name="foreign token", make=self._foreign_token, opens=frozenset({"api"}), is_stranger=True),
-            Principal(name="viewer", make=self._viewer, opens=both),
             Principal(name="disabled user", make=self._disabled),
             Principal(name="expired token", make=self._expired),
             Principal(name="other project's member", make=self._elsewhere, opens=both),
@@ -78,14 +78,18 @@ class Principals:
     def _disabled(self) -> Knock:
         former = add_member(self._charlie, next(self._names), "Owner")
         knock = _as(former)
-        self._change("UPDATE app_user SET is_active = false WHERE id = :id", former)
+        self._change("UPDATE app_user SET is_active = false WHERE id = :id", former.actor.user_id)
         return knock
 
     def _expired(self) -> Knock:
         late = add_member(self._charlie, next(self._names), "Owner")
         knock = _as(late)
-        self._change("UPDATE api_token SET expires_at = now() - interval '1 second' WHERE user_id = :id", late)
-        self._change("UPDATE session SET expires_at = now() - interval '1 second' WHERE user_id = :id", late)
+        self._change(
+            "UPDATE api_token SET expires_at = now() - interval '1 second' WHERE user_id = :id", late.actor.user_id
+        )
+        self._change(
+            "UPDATE session SET expires_at = now() - interval '1 second' WHERE user_id = :id", late.actor.user_id
+        )
         return knock
 
     def _elsewhere(self) -> Knock:
@@ -107,9 +111,13 @@ class Principals:
         """A role of Charlie's that may do nothing."""
         return make_role(self._charlie, "Nothing", ())
 
-    def _change(self, statement: str, person: Person) -> None:
+    def name_other_project(self) -> None:
+        """Whoever owns that project may know what it is called."""
+        self._change("UPDATE project SET name = 'Theirs', description = '' WHERE id = :id", self.other_project)
+
+    def _change(self, statement: str, row_id: UUID | None) -> None:
         with self._superuser.connect() as connection:
-            assert connection.execute(text(statement), {"id": person.actor.user_id}).rowcount
+            assert connection.execute(text(statement), {"id": row_id}).rowcount
 
 
 def make_role(owner: Person, name: str, permissions: Iterable[str]) -> UUID:

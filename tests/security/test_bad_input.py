@@ -15,6 +15,8 @@ from tests.security.bad_credentials import credentials
 from tests.security.bad_input import Entry, Ground, corpus
 from tests.security.canaries import digests
 
+pytestmark = pytest.mark.timeout(600)
+
 AT_LEAST = 120
 SHAPE = {"type", "title", "status", "detail", "request_id"}
 INSIDE = ("Traceback", "psycopg", "sqlalchemy", "/rhesis_app/", SECRET)

@@ -19,6 +19,8 @@ from tests.pages.forms_in import forms_in
 from tests.people import Person
 from tests.scripted_endpoint import ScriptedEndpoint, always, redirect
 
+pytestmark = pytest.mark.timeout(600)
+
 # {port} is the listener's, on every address of this machine; what cannot carry it is sent as it is
 URLS = [
     "http://127.0.0.1:{port}/", "http://127.1.2.3:{port}/", "http://127.1:{port}/", "http://0.0.0.0:{port}/", "http://0:{port}/",

