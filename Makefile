@@ -7,7 +7,7 @@ DATA ?= .rhesis
 UV_VERSION := $(shell sed -n 's/^uv==\([0-9.]*\).*/\1/p' requirements.lock)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench faults soak migrate lock clean
+.PHONY: help run test lint format security bench faults soak migrate lock clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -28,6 +28,9 @@ lint: $(VENV)/.dev ## rules, format, types, who may import whom
 format: $(VENV)/.dev ## put the code into form
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
+
+security: $(VENV)/.dev ## attacks on a filled instance, with figures: docs/security-figures.md [ARGS=tests/security/test_isolation.py]
+	@$(BIN)/python -m benchmarks.security $(ARGS)
 
 bench: $(VENV)/.dev ## figures with their targets, other tools beside: docs/performance.md
 	@$(BIN)/python -m benchmarks --with-peers

@@ -1,7 +1,9 @@
 """One PostgreSQL and one Valkey for the whole run, real rows, and the only people there are: Alice, Bob and Charlie."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
+from benchmarks.figures import Figure
 from rhesis_app.app import create_app
 from rhesis_app.infra.config import Settings
 from rhesis_app.infra.embedded.servers import EmbeddedServers
@@ -21,6 +24,7 @@ from rhesis_app.infra.runtime import Runtime
 from rhesis_app.projects.actions import create_project
 from rhesis_app.projects.queries import ProjectView
 from tests.people import Person, make_people
+from tests.watch import SIGNING_KEY, TEST_KEY, Watch, watching
 
 MARKS = {
     "unit": "unit",
@@ -31,22 +35,77 @@ MARKS = {
     "auth": "auth",
     "performance": "performance",
     "e2e": "e2e",
+    "security": "security",
 }
-TEST_KEY = "dGVzdHMgYWxvbmUgdXNlIHRoaXMgb25lLCAzMiBieXQ="
 
 # how long an example takes says something about the machine alone
 generated.register_profile("untimed", deadline=None)
 generated.load_profile("untimed")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test's folder is its marker."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What `make security` runs, and where its figures go."""
+    parser.addoption("--figures", metavar="FILE", help="run the proofs of security alone, also the thorough ones")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A test's folder is its marker; what is thorough, and what is no proof of security, stays out unless it is wanted."""
     root = Path(__file__).parent
     for item in items:
         if item.path.is_relative_to(root):
             mark = MARKS.get(item.path.relative_to(root).parts[0])
             if mark:
                 item.add_marker(getattr(pytest.mark, mark))
+    wanted = is_proof if config.getoption("--figures") else is_quick
+    config.hook.pytest_deselected(items=[item for item in items if not wanted(item)])
+    items[:] = [item for item in items if wanted(item)]
+
+
+def is_quick(item: pytest.Item) -> bool:
+    """Whether it belongs to every run of the suite."""
+    return item.get_closest_marker("thorough") is None
+
+
+def is_proof(item: pytest.Item) -> bool:
+    """Whether it proves something about security: by its folder, or because it drops a figure."""
+    return item.get_closest_marker("security") is not None or "figure" in getattr(item, "fixturenames", ())
+
+
+@pytest.fixture(scope="session")
+def drop(request: pytest.FixtureRequest) -> Callable[[Figure], None]:
+    """Keeps a figure where `make security` finds it."""
+    chosen = request.config.getoption("--figures")
+
+    def write(one: Figure) -> None:
+        if chosen:
+            with Path(chosen).open("a", encoding="utf-8") as file:
+                file.write(f"{json.dumps(asdict(one))}\n")
+
+    return write
+
+
+@pytest.fixture
+def figure(drop: Callable[[Figure], None]) -> Iterator[Callable[..., None]]:
+    """`figure(name, value, target, ok, method)` keeps a figure for `make security`; one that misses fails its test."""
+    missed = []
+
+    def add(name: str, value: float | None, target: str | None, ok: bool | None, method: str) -> None:
+        drop(Figure(name, value, target, ok, method))
+        if ok is False:
+            missed.append(f"{name}: {value}, and not {target}")
+
+    yield add
+    assert not missed
+
+
+@pytest.fixture(scope="session", autouse=True)
+def watch(tmp_path_factory: pytest.TempPathFactory, drop: Callable[[Figure], None]) -> Iterator[Watch]:
+    """Over all tests: no answer without its headers, and no secret in an answer or in a line of a log."""
+    with watching(tmp_path_factory.getbasetemp()) as watched:
+        yield watched
+    for one in watched.figures():
+        drop(one)
+    assert not watched.wrong, "\n".join(watched.wrong)
 
 
 @pytest.fixture(scope="session")
@@ -64,7 +123,7 @@ def settings(servers: EmbeddedServers, tmp_path_factory: pytest.TempPathFactory)
         database_url=servers.addresses.database_url,
         database_owner_url=servers.addresses.database_owner_url,
         redis_url=servers.addresses.redis_url,
-        secret_keys=("a key that only the tests have and that is long enough",),
+        secret_keys=(SIGNING_KEY,),
         encryption_keys=(TEST_KEY,),
         allow_local_targets=True,
         plugins_strict=True,

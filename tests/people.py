@@ -41,8 +41,11 @@ class ApiClient:
 
     def call(self, method: str, path: str, **options: Any) -> TestResponse:
         """Any method; `headers` are added to the credential."""
+        return self.open(method, path if path.startswith("/api") else f"/api/v1{path}", **options)
+
+    def open(self, method: str, address: str, **options: Any) -> TestResponse:
+        """This very address, also one that is no part of the API."""
         headers = {**self._headers, **options.pop("headers", {})}
-        address = path if path.startswith("/api") else f"/api/v1{path}"
         return self._client.open(address, method=method, headers=headers, **options)
 
     def get(self, path: str, **options: Any) -> TestResponse:
@@ -80,6 +83,10 @@ class WebClient:
     def get(self, path: str, **options: Any) -> TestResponse:
         """GET."""
         return self._client.get(path, **options)
+
+    def open(self, method: str, path: str, **options: Any) -> TestResponse:
+        """Any method, with the cookie and nothing besides."""
+        return self._client.open(path, method=method, **options)
 
     def post(self, path: str, data: Mapping[str, Any] | None = None, **options: Any) -> TestResponse:
         """POST a form."""
@@ -141,12 +148,13 @@ class Person:
 
 def make_people(app: Flask, host: Runtime) -> dict[str, Person]:
     """Two organizations and their three people."""
-    alice = _owner(app, host, "alice", "Organization A")
-    charlie = _owner(app, host, "charlie", "Organization B")
+    alice = make_owner(app, host, "alice", "Organization A")
+    charlie = make_owner(app, host, "charlie", "Organization B")
     return {"alice": alice, "bob": add_member(alice, "bob", "Viewer"), "charlie": charlie}
 
 
-def _owner(app: Flask, host: Runtime, name: str, organization: str) -> Person:
+def make_owner(app: Flask, host: Runtime, name: str, organization: str) -> Person:
+    """The owner of a new organization."""
     actor = Actor(kind="user", user_id=new_id(), organization_id=new_id(), permissions=BUILT_IN_ROLES["Owner"])
     email = f"{name}@example.org"
     with host.open_scope(actor) as scope:

@@ -11,6 +11,7 @@ import orjson
 from flask import Flask, Response, current_app, g, redirect, render_template, request
 from flask_limiter import RateLimitExceeded
 from sqlalchemy.exc import DataError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 from werkzeug.exceptions import HTTPException, SecurityError
 
 from rhesis_app.kernel.errors import AppError, Conflict, TooMany, Unauthenticated
@@ -46,6 +47,7 @@ def register_errors(app: Flask) -> None:
     app.register_error_handler(RateLimitExceeded, _past_limit)
     app.register_error_handler(SecurityError, _wrong_host)
     app.register_error_handler(OperationalError, _database_away)
+    app.register_error_handler(NoConnectionLeft, _database_away)
     app.register_error_handler(DataError, _refused_by_database)
     app.register_error_handler(Exception, _unexpected)
 
@@ -97,7 +99,7 @@ def _wrong_host(_error: SecurityError) -> Response:
     return Response(said, status=400, content_type="text/plain; charset=utf-8")
 
 
-def _database_away(_error: OperationalError) -> Response:
+def _database_away(_error: OperationalError | NoConnectionLeft) -> Response:
     _log.exception("the database did not answer", extra={"path": request.path})
     response = _answer(
         503, "Not available right now", "The database does not answer. Try again in a moment; nothing was lost.", {}

@@ -23,7 +23,6 @@ from rhesis_app.infra.embedded.place import make_place
 from rhesis_app.infra.embedded.postgres import PostgresServer
 from rhesis_app.infra.embedded.servers import EmbeddedServers
 from rhesis_app.infra.start_check import StartRefused, check_start
-from tests.conftest import TEST_KEY
 from tests.e2e.conftest import free_port
 from tests.e2e.http_api import HttpApi
 

@@ -1,0 +1,117 @@
+"""The API against its own document: requests that schemathesis makes from it, and what it finds wrong with the answers."""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import schemathesis
+from flask import Flask
+from schemathesis.config import (
+    CoveragePhaseConfig,
+    FuzzingPhaseConfig,
+    GenerationConfig,
+    PhasesConfig,
+    PositiveDataAcceptanceConfig,
+    ProjectConfig,
+    ProjectsConfig,
+    SchemathesisConfig,
+    StatefulPhaseConfig,
+)
+from schemathesis.engine import Status, events, from_schema
+
+DOCUMENT = "/api/openapi.json"
+EXAMPLES = 6
+"""Fuzzed requests of each operation, and sequences of the stateful phase for each link."""
+# a rule that JSON Schema cannot say is 422 as well: names that are taken, ids that are nobody's, a wrong cron line
+TAKEN_OR_RULED_OUT = ["2xx", "3xx", "401", "403", "404", "409", "413", "422", "429"]
+_MINE = "Bearer whoever-it-is"
+
+
+class Current:
+    """The application as one principal calls it; when they take their own access away, the next one follows them."""
+
+    def __init__(self, app: Flask, make: Callable[[], str] | None) -> None:
+        self._app, self._make = app, make
+        self.made = 0
+        self._credential = self._next()
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        """WSGI: what schemathesis sends as its own credential becomes the one that counts now."""
+        is_mine = environ.get("HTTP_AUTHORIZATION") == _MINE
+        if is_mine:
+            environ["HTTP_AUTHORIZATION"] = f"Bearer {self._credential}"
+
+        def starting(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            if is_mine and status.startswith("401"):
+                self._credential = self._next()
+            return start_response(status, headers, *rest)
+
+        return self._app.wsgi_app(environ, starting)
+
+    def _next(self) -> str:
+        self.made += 1
+        return self._make() if self._make is not None else ""
+
+
+@dataclass
+class Found:
+    """What a run of the engine came to."""
+
+    operations: set[str] = field(default_factory=set)
+    asked: set[str] = field(default_factory=set)
+    requests: int = 0
+    server_errors: int = 0
+    failures: dict[str, str] = field(default_factory=dict)
+    """Check and operation → the first request that failed it, with what was wrong."""
+    errors: list[str] = field(default_factory=list)
+
+
+def explore(app: Flask, make: Callable[[], str] | None, *, seed: int) -> Found:
+    """Examples, coverage, fuzzing and stateful phases of all operations as one principal; without `make`, as nobody."""
+    caller = Current(app, make)
+    schema = schemathesis.openapi.from_wsgi(DOCUMENT, caller, config=_config(seed, signed_in=make is not None))
+    found = Found(operations={one.ok().label for one in schema.get_all_operations()})
+    for event in from_schema(schema).execute():
+        if isinstance(event, events.ScenarioFinished):
+            _add(found, event)
+        elif isinstance(event, events.NonFatalError | events.FatalError):
+            found.errors.append(str(getattr(event, "value", None) or getattr(event, "exception", event))[:300])
+    return found
+
+
+def _config(seed: int, *, signed_in: bool) -> SchemathesisConfig:
+    generation = GenerationConfig(max_examples=EXAMPLES, no_shrink=True)
+    project = ProjectConfig(
+        headers={"Authorization": _MINE} if signed_in else None,
+        generation=generation,
+        continue_on_failure=True,
+        phases=PhasesConfig(
+            coverage=CoveragePhaseConfig(),
+            fuzzing=FuzzingPhaseConfig(generation=generation),
+            stateful=StatefulPhaseConfig(generation=generation),
+        ),
+    )
+    project.checks.positive_data_acceptance = PositiveDataAcceptanceConfig(expected_statuses=TAKEN_OR_RULED_OUT)
+    return SchemathesisConfig(seed=seed, projects=ProjectsConfig(default=project))
+
+
+def _add(found: Found, event: events.ScenarioFinished) -> None:
+    recorder = event.recorder
+    for case_id, interaction in recorder.interactions.items():
+        found.requests += 1
+        found.asked.add(recorder.cases[case_id].value.operation.label)
+        answer = interaction.response
+        found.server_errors += answer is not None and answer.status_code >= 500
+    for case_id, checks in recorder.checks.items():
+        label = recorder.cases[case_id].value.operation.label
+        for check in checks:
+            if check.status is Status.FAILURE and check.failure_info is not None:
+                failure = check.failure_info.failure
+                said = re.sub(r"\s+", " ", f"{failure.title}: {failure.message}")[:400]
+                found.failures.setdefault(f"{check.name} {label}", f"{said} {check.failure_info.code_sample[:300]}")
+
+
+def told(failures: Iterable[tuple[str, str]]) -> str:
+    """All failures, one in each line."""
+    return "\n".join(f"{name} → {said}" for name, said in sorted(failures))
