@@ -26,8 +26,8 @@ from rhesis_app.infra.runtime import Runtime
 from rhesis_app.infra.start_check import StartRefused, check_start
 from rhesis_app.kernel.ids import new_id
 from rhesis_app.projects.queries import ProjectView
-from tests.conftest import TEST_KEY
 from tests.people import Person
+from tests.watch import TEST_KEY
 
 NEW = Fernet.generate_key().decode()
 OLD_BOX, NEW_BOX, BOTH = SecretBox([TEST_KEY]), SecretBox([NEW]), SecretBox([NEW, TEST_KEY])

@@ -21,8 +21,8 @@ from rhesis_app.infra.db import take_app_role
 from rhesis_app.infra.embedded.servers import EmbeddedServers
 from rhesis_app.infra.migrate import alembic_config
 from rhesis_app.infra.start_check import check_start
-from tests.conftest import TEST_KEY
 from tests.nginx import free_port
+from tests.watch import TEST_KEY
 
 
 def an_id(number: int) -> str:
