@@ -43,6 +43,8 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
         f"/invitations/{LINK}?from=letter",
         f"https://rhesis.example.org/start/{LINK}",
         f"/sign-in/{LINK}",
+        f"/register/{LINK}",
+        f"/settings/profile/email/{LINK}",
     ],
 )
 def test_a_credential_is_cut_out_by_its_form(lines: io.StringIO, text: str) -> None:
