@@ -96,3 +96,36 @@ def test_a_password_hash_cannot_be_read(host: object, alice: object) -> None:
     with alice.scope() as scope:  # type: ignore[attr-defined]
         readable = scope.session.scalar(text("SELECT has_table_privilege('user_password', 'SELECT')"))
     assert readable is False
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ("app_user", "(id = app_user_id())"),
+        ("recovery_code", "(user_id = app_user_id())"),
+        ("refresh_token", "(user_id = app_user_id())"),
+        ("registration", "false"),
+        ("user_password", "false"),
+        ("user_totp", "(user_id = app_user_id())"),
+    ],
+)
+def test_a_table_of_people_is_guarded_by_a_forced_policy(
+    app: Flask, superuser: Engine, table: str, expected: str
+) -> None:
+    query = text(
+        "SELECT c.relrowsecurity, c.relforcerowsecurity, pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid)"
+        " FROM pg_class c JOIN pg_policy p ON p.polrelid = c.oid AND p.polname = 'tenant' WHERE c.oid = to_regclass(:table)"
+    )
+    with superuser.connect() as connection:
+        assert connection.execute(query, {"table": f"public.{table}"}).one() == (True, True, expected, expected)
+
+
+def test_codes_are_used_up_by_a_function_alone_and_registrations_are_reached_by_functions_alone(
+    app: Flask, superuser: Engine
+) -> None:
+    query = text(
+        "SELECT has_any_column_privilege('rhesis_app', 'recovery_code', 'UPDATE'), has_table_privilege('rhesis_app', 'registration', 'SELECT'),"
+        " has_table_privilege('rhesis_app', 'registration', 'INSERT'), has_column_privilege('rhesis_app', 'user_totp', 'secret', 'UPDATE')"
+    )
+    with superuser.connect() as connection:
+        assert connection.execute(query).one() == (False, False, False, False)

@@ -24,8 +24,8 @@ from rhesis_app.kernel.host import Host
 from rhesis_app.kernel.keys import digest
 from rhesis_app.kernel.scope import Scope
 
-WRONG: Final = "The e-mail address or the password is not right."
-NOT_YOURS: Final = "This is not your password."
+_WRONG: Final = "The e-mail address or the password is not right."
+_NOT_YOURS: Final = "This is not your password."
 SEALED: Final = "user_totp.secret"
 _ASKED: Final = "Give a code of your authenticator app, or a recovery code."
 _WRONG_CODE: Final = "This code is not right, too old, or was used already."
@@ -69,8 +69,8 @@ def prove_code(host: Host, user_id: UUID, code: str, *, ip: str | None) -> None:
         raise Invalid.field("code", _WRONG_CODE)
 
 
-def prove_again(host: Host, scope: Scope, proof: Proof, *, at: str = "password") -> str:
-    """Have somebody who is signed in prove that it is them; their e-mail address. Raises Invalid at the field `at` or `code`, TooMany."""
+def prove_again(host: Host, scope: Scope, proof: Proof, *, at: str = "password") -> None:
+    """Have somebody who is signed in prove that it is them. Raises Invalid at the field `at` or `code`, TooMany."""
     email = view_me(scope).user.email
     scope.session.rollback()  # hashing takes its time, and no transaction waits for it
     try:
@@ -78,8 +78,7 @@ def prove_again(host: Host, scope: Scope, proof: Proof, *, at: str = "password")
     except CodeNeeded as error:
         raise Invalid(error.detail, errors=error.errors) from error
     except Unauthenticated as error:
-        raise Invalid.field(at, NOT_YOURS) from error
-    return email
+        raise Invalid.field(at, _NOT_YOURS) from error
 
 
 def _prove_password(host: Host, email: str, password: str, *, ip: str | None) -> Mapping[str, Any]:
@@ -89,7 +88,7 @@ def _prove_password(host: Host, email: str, password: str, *, ip: str | None) ->
     login = found[0] if found else None
     fits = password_fits(password, login["password_hash"] if login else None)
     if login is None or not fits or not login["is_active"]:
-        raise Unauthenticated(WRONG)
+        raise Unauthenticated(_WRONG)
     forget_attempt(host, attempt)
     return login
 
@@ -139,8 +138,9 @@ def count_failure(host: Host, account: str, ip: str | None, *, anywhere: bool = 
     of_account = attempt.of_account if anywhere else attempt.of_both
     if of_account > FAILURES_PER_ACCOUNT or attempt.of_origin > FAILURES_PER_ADDRESS:
         forget_attempt(host, attempt)
+        what = "wrong codes for this account" if anywhere else "failed sign-ins from here"
         raise TooMany(
-            f"Too many failed sign-ins from here. Try again in {FAILURE_WINDOW_MINUTES} minutes.",
+            f"Too many {what}. Try again in {FAILURE_WINDOW_MINUTES} minutes.",
             retry_after_s=FAILURE_WINDOW_MINUTES * 60,
         )
     slow_down(attempt)

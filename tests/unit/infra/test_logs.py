@@ -48,6 +48,8 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
         "sealed gAAAAABnc2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0==",
         "$argon2id$v=19$m=19456,t=2,p=1$c2VjcmV0$c2VjcmV0",
         "otpauth://totp/Rhesis:ada?secret=c2VjcmV0",
+        f"/register/{LINK}",
+        f"/settings/profile/email/{LINK}",
     ],
 )
 def test_a_credential_is_cut_out_by_its_form(lines: io.StringIO, text: str) -> None:

@@ -38,13 +38,14 @@ def test_without_a_name_the_address_gives_the_initials() -> None:
 
 def test_outside_a_project_there_is_no_project_navigation() -> None:
     assert SHELL.groups == ()
-    inside = replace(SHELL, project=ProjectLink(name="P", slug="p"))
+    inside = replace(SHELL, project=ProjectLink(name="P", slug="p"), may_here=frozenset(Permission))
     assert [entry.key for group in inside.groups for entry in group.entries] == [
         "overview",
         "runs",
         "schedules",
         "compare",
         "reports",
+        "project_members",
         "requirements",
         "tests",
         "test_sets",
