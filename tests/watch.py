@@ -41,6 +41,8 @@ SHOWN_ONCE = frozenset(
         "auth_api.register",
         "auth_api.switch",
         "organizations_api.switch",
+        "service_accounts.create_token",
+        "service_accounts_api.ServiceTokens",
     }
 )
 ALWAYS = {

@@ -39,6 +39,7 @@ CREATE FUNCTION sealed_examples() RETURNS SETOF text
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
   (SELECT secret FROM endpoint WHERE secret IS NOT NULL ORDER BY updated_at DESC LIMIT 1)
   UNION ALL (SELECT key FROM model WHERE key IS NOT NULL ORDER BY updated_at DESC LIMIT 1)
+  UNION ALL (SELECT secret FROM user_totp ORDER BY created_at DESC LIMIT 1)
 $$;
 REVOKE ALL ON FUNCTION sealed_examples() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION sealed_examples() TO rhesis_app;

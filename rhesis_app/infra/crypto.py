@@ -28,6 +28,7 @@ class SealedColumn:
 SEALED = (
     SealedColumn("endpoint", "secret"),
     SealedColumn("model", "key"),
+    SealedColumn("user_totp", "secret", key="user_id"),
 )
 CANARY = SealedColumn("key_canary", "sealed", key="is_only")
 _FIELDS = frozenset(column.field for column in (*SEALED, CANARY))

@@ -126,11 +126,11 @@ def test_somebody_of_another_organization_too_signs_in_there(
     link = alice.api.post("/invitations", {"email": charlie.email, "role": "Viewer"}).json["accept_url"]
     body = {"token": link.rpartition("/")[2], "password": PASSWORD}
     guest = ApiClient(app, ApiClient(app, None).post("/invitations/accept", body).json["access_token"])
-    assert guest.get("/me").json["organization_name"] == "Organization A"
+    assert guest.get("/me").json["organization"]["name"] == "Organization A"
     deleted(mine, alice)
     assert guest.get("/me").status_code == 401
     again = signed_in(app, charlie.email)
-    assert again.get("/me").json["organization_name"] == "Organization B"
+    assert again.get("/me").json["organization"]["name"] == "Organization B"
     assert [one["name"] for one in again.get("/organizations").json] == ["Organization B"]
     assert again.post(f"/organizations/{alice.actor.organization_id}/switch").status_code == 404
     restored(mine, alice)

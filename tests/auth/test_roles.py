@@ -140,7 +140,7 @@ def test_somebody_is_invited_with_a_role_of_its_own(app: Any, alice: Person) -> 
     link = alice.api.post("/invitations", {"email": "dana@example.org", "role": "Reviewer"}).json["accept_url"]
     body = {"token": link.rpartition("/")[2], "name": "Dana", "password": "correct horse battery staple"}
     dana = ApiClient(app, ApiClient(app, None).post("/invitations/accept", body).json["access_token"])
-    assert (dana.get("/me").json["role"], dana.get("/me").json["permissions"]) == ("Reviewer", REVIEWER)
+    assert (dana.get("/me").json["organization"]["role"], dana.get("/me").json["permissions"]) == ("Reviewer", REVIEWER)
 
 
 def test_what_a_narrowed_role_has_sent_and_could_not_send_any_more_ends(alice: Person) -> None:

@@ -34,7 +34,7 @@ def token_of(app: Flask, maker: ApiClient, service: dict[str, Any], **wanted: An
 def test_a_program_works_with_a_token_of_its_account(app: Flask, alice: Person, service: dict[str, Any]) -> None:
     client, _ = token_of(app, alice.api, service)
     me = client.get("/me").json
-    assert (me["name"], me["role"]) == ("Nightly pipeline", "Member")
+    assert (me["user"]["name"], me["organization"]["role"]) == ("Nightly pipeline", "Member")
     assert client.post("/projects", {"name": "By a program"}).status_code == 201
     assert client.get("/members").status_code == 200
     assert client.post("/invitations", {"email": "dana@example.org", "role": "Viewer"}).status_code == 403

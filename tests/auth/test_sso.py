@@ -91,7 +91,7 @@ def test_what_is_sent_to_the_provider(app: Flask, joining: Provider) -> None:
     browser = Browser(app)
     asked = asked_with(address := browser.leaves())
     assert (asked["response_type"], asked["client_id"]) == ("code", CLIENT_ID)
-    assert asked["redirect_uri"] == "http://localhost/login/sso/callback"
+    assert asked["redirect_uri"] == "http://127.0.0.1:8080/login/sso/callback"
     assert asked["code_challenge_method"] == "S256"
     assert len({asked["state"], asked["nonce"], asked["code_challenge"]}) == 3
     assert browser.client.get(joining.signs_in(address, "dana")).status_code == 303

@@ -32,7 +32,7 @@ def refreshed(app: Flask, token: str) -> Any:
 
 
 def organization(app: Flask, access: str) -> str:
-    return str(ApiClient(app, access).get("/me").json["organization_id"])
+    return str(ApiClient(app, access).get("/me").json["organization"]["id"])
 
 
 def test_switching_gives_tokens_for_the_other_organization(
