@@ -5,15 +5,17 @@ from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID
 
-from rhesis_app.kernel.permissions import ORGANIZATION_WIDE, Permission
+from rhesis_app.kernel.permissions import ORGANIZATION_ALONE, ORGANIZATION_WIDE, Permission
 
 ActorKind = Literal["user", "token", "system"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """One principal. A project role only adds to the organization's; `only_project` narrows a token to one project, and
-    takes what reaches past it from `permissions`. `token_id` names the API token that acts, None for anybody else.
+    """One principal. A project role only adds to the organization's, and nothing that is of the organization alone.
+
+    `only_project` narrows a token to one project, and takes what reaches past it from `permissions`. `token_id` names the API
+    token that acts, None for anybody else.
     """
 
     kind: ActorKind
@@ -25,6 +27,8 @@ class Actor:
     token_id: UUID | None = None
 
     def __post_init__(self) -> None:
+        in_projects = {project: held - ORGANIZATION_ALONE for project, held in self.project_permissions.items()}
+        object.__setattr__(self, "project_permissions", in_projects)
         if self.only_project is not None:
             object.__setattr__(self, "permissions", self.permissions - ORGANIZATION_WIDE)
 

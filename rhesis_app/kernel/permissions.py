@@ -74,6 +74,8 @@ ORGANIZATION_WIDE = frozenset(
     }
 )
 """What reaches past any single project: an actor of one project has none of it."""
+ORGANIZATION_ALONE = ORGANIZATION_WIDE - {Permission.MEMBER_MANAGE}
+"""What a role in a project gives to nobody; a project has members as well, and nothing else of this."""
 
 OWNER = "Owner"
 BUILT_IN_ROLES: dict[str, frozenset[Permission]] = {

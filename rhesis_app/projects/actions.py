@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from rhesis_app.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from rhesis_app.kernel.etags import require_match
 from rhesis_app.kernel.ids import new_id
-from rhesis_app.kernel.permissions import Permission
+from rhesis_app.kernel.permissions import ORGANIZATION_ALONE, Permission
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.projects.models import Project, ProjectMember
 from rhesis_app.projects.queries import ProjectMemberView, ProjectView, view_project, view_project_member
@@ -136,7 +136,7 @@ def remove_member(scope: Scope, project_id: UUID, user_id: UUID) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Held:
-    """What the actor may do in a project by now, whether somebody belongs to the organization, and their role in the project."""
+    """What the actor may do in a project by now, whether somebody belongs to the organization, and what their role there may."""
 
     mine: frozenset[Permission]
     belongs: bool
@@ -165,7 +165,7 @@ def _hold_project(scope: Scope, project_id: UUID, user_id: UUID) -> _Held:
         .execution_options(populate_existing=True)
     )
     here = {
-        row.user_id: (row, role_permissions(role.name, role.is_builtin, role.permissions))
+        row.user_id: (row, role_permissions(role.name, role.is_builtin, role.permissions) - ORGANIZATION_ALONE)
         for row, role in scope.session.execute(query)
     }
     nothing: tuple[None, frozenset[Permission]] = (None, frozenset())
@@ -179,7 +179,7 @@ def _hold_project(scope: Scope, project_id: UUID, user_id: UUID) -> _Held:
 
 def _grantable_role(scope: Scope, role: str, mine: frozenset[Permission]) -> UUID:
     role_id, may = named_role(roles_by_name(scope), role)
-    if not may <= mine:
+    if not may - ORGANIZATION_ALONE <= mine:
         raise Forbidden(ABOVE)
     return role_id
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import aliased
 from rhesis_app.kernel.errors import NotFound
 from rhesis_app.kernel.etags import etag
 from rhesis_app.kernel.paging import By, Page, PageRequest, keyset, page_of
-from rhesis_app.kernel.permissions import Permission
+from rhesis_app.kernel.permissions import ORGANIZATION_ALONE, Permission
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.projects.models import Project, ProjectMember
 from rhesis_app.tenancy.models import Membership, Role, User
@@ -148,7 +148,9 @@ def member_choices(scope: Scope, project_id: UUID) -> MemberChoices:
     mine = scope.actor.permissions_in(project_id)
     return MemberChoices(
         people=tuple((row.user_id, f"{row.name}, {row.email}") for row in scope.session.execute(query)),
-        roles=tuple(name for name, (_, may) in sorted(roles_by_name(scope).items()) if may <= mine),
+        roles=tuple(
+            name for name, (_, may) in sorted(roles_by_name(scope).items()) if may - ORGANIZATION_ALONE <= mine
+        ),
     )
 
 
@@ -173,7 +175,7 @@ def _project_members(scope: Scope, project_id: UUID) -> Select[Any]:
 
 
 def _project_member(scope: Scope, row: Mapping[Any, Any], mine: frozenset[Permission]) -> ProjectMemberView:
-    may = role_permissions(row["role"], row["is_builtin"], row["permissions"])
+    may = role_permissions(row["role"], row["is_builtin"], row["permissions"]) - ORGANIZATION_ALONE
     return ProjectMemberView(
         user_id=row["user_id"],
         name=row["name"],

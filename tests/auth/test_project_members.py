@@ -100,20 +100,45 @@ def test_the_frame_offers_what_the_project_allows(
 def test_whoever_manages_one_project_manages_its_members_alone(
     alice: Person, bob: Person, guest: Person, project: ProjectView, other: ProjectView
 ) -> None:
-    joined(alice, project, guest, "Admin")
-    assert joined(guest, project, bob, "Member").status_code == 201
-    assert joined(guest, other, bob, "Member").status_code == 404
-    assert guest.api.patch(address(project, bob), {"role": "Owner"}).status_code == 403
+    keeper = ["member:manage", "member:read", "project:read"]
+    alice.api.post("/roles", {"name": "Keeper", "permissions": keeper})
+    joined(alice, project, guest, "Keeper")
+    assert joined(guest, project, bob, "Keeper").status_code == 201
+    assert joined(guest, other, bob, "Keeper").status_code == 404
+    assert guest.api.patch(address(project, bob), {"role": "Viewer"}).status_code == 403
     assert guest.api.patch(address(project, guest), {"role": "Owner"}).status_code == 403
-    joined(alice, project, owner := add_member(alice, "erin", "Member"), "Owner")
-    assert guest.api.patch(address(project, owner), {"role": "Viewer"}).status_code == 403
-    assert guest.api.delete(address(project, owner)).status_code == 403
+    joined(alice, project, high := add_member(alice, "erin", "Member"), "Member")
+    assert guest.api.patch(address(project, high), {"role": "Keeper"}).status_code == 403
+    assert guest.api.delete(address(project, high)).status_code == 403
     shown = {one["name"]: one["can_manage"] for one in guest.api.get(f"/projects/{project.id}/members").json}
     assert shown == {"Bob": True, "Erin": False, "Gina": True}
-    assert guest.api.patch(f"/members/{bob.actor.user_id}", {"role": "Admin"}).status_code == 403
-    assert guest.api.post("/roles", {"name": "Mine", "permissions": []}).status_code == 403
-    assert guest.api.post("/projects", {"name": "Mine"}).status_code == 403
-    assert guest.api.patch(f"/organizations/{alice.actor.organization_id}", {"name": "Mine"}).status_code == 403
+    assert guest.api.delete(address(project, bob)).status_code == 204
+
+
+def test_a_role_in_a_project_reaches_nothing_of_the_organization(
+    alice: Person, bob: Person, guest: Person, project: ProjectView
+) -> None:
+    """Also not with the highest of them: there, an owner is whoever may do all that can be done in a project."""
+    admin = add_member(alice, "erin", "Admin")
+    assert joined(admin, project, guest, "Owner").status_code == 201
+    assert joined(guest, project, bob, "Owner").status_code == 201
+    organization = f"/organizations/{alice.actor.organization_id}"
+    for answer in (
+        guest.api.patch(f"/members/{bob.actor.user_id}", {"role": "Admin"}),
+        guest.api.delete(f"/members/{bob.actor.user_id}"),
+        guest.api.post("/invitations", {"email": "x@example.org", "role": "Viewer"}),
+        guest.api.post("/roles", {"name": "Mine", "permissions": []}),
+        guest.api.post("/projects", {"name": "Mine"}),
+        guest.api.patch(organization, {"name": "Mine"}),
+        guest.api.post(f"{organization}/delete", {"name": "Organization A"}),
+        guest.api.post(f"{organization}/transfer", {"user_id": str(bob.actor.user_id)}),
+        guest.web.get("/settings/organization"),
+        guest.web.get("/settings/members"),
+        guest.web.get("/settings/roles"),
+        guest.web.post("/settings/organization/name", {"name": "Mine"}),
+        guest.web.post("/settings/organization/delete", {"name": "Organization A"}),
+    ):
+        assert answer.status_code == 403, answer.text
 
 
 @pytest.mark.parametrize("role", ["Member", "Viewer"])

@@ -1,5 +1,6 @@
 """An organization is handed over as one deed, and never left without an owner who can sign in."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -115,15 +116,21 @@ def test_who_alone_owns_what_is_known_before_they_go(alice: Person, bob: Person,
 
 
 def test_two_owners_who_go_at_once_do_not_rely_on_each_other(alice: Person, bob: Person) -> None:
+    """As the deed of deactivation does it: Bob asks while Alice has said that she goes, and not committed yet."""
     alice.api.patch(f"/members/{bob.actor.user_id}", {"role": "Owner"})
 
-    def go(person: Person) -> bool:
-        """As the deed of deactivation does it."""
-        with person.scope() as scope, scope.atomic() as session:
-            if sole_owner_of(scope):
-                return False
-            session.execute(text("UPDATE app_user SET is_active = false WHERE id = app_user_id()"))
-        return True
+    def owned_by_bob() -> int:
+        with bob.scope() as scope, scope.atomic():
+            return len(sole_owner_of(scope))
 
-    with ThreadPoolExecutor(2) as pool:
-        assert sorted(pool.map(go, [alice, bob])) == [False, True]
+    with alice.scope() as scope, scope.atomic() as session, ThreadPoolExecutor(1) as pool:
+        assert sole_owner_of(scope) == ()
+        session.execute(text("UPDATE app_user SET is_active = false WHERE id = app_user_id()"))
+        asking = pool.submit(owned_by_bob)
+        blocked = text("SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()")
+        until = time.monotonic() + 10
+        while not session.scalar(blocked):
+            assert time.monotonic() < until, "nobody waits for the owners to be let go"
+            time.sleep(0.01)
+        session.commit()
+        assert asking.result() == 1

@@ -152,3 +152,25 @@ def test_an_owner_is_offered_what_a_viewer_is_not(app: Flask, charlie: Person, f
         Permission.GATE_MANAGE,
     } <= offered
     assert kinds(viewer) < offered
+
+
+def test_nor_to_a_guest_of_one_project(app: Flask, charlie: Person, filled: Theirs) -> None:
+    """Somebody who is a Member in the project and nothing across the organization: each link they see opens."""
+    charlie.api.post("/roles", {"name": "Guest", "permissions": []})
+    guest = add_member(charlie, "dana", "Viewer")
+    assert charlie.api.patch(f"/members/{guest.actor.user_id}", {"role": "Guest"}).status_code == 200
+    member = {"user_id": str(guest.actor.user_id), "role": "Member"}
+    assert charlie.api.post(f"/projects/{filled.ids['project_id']}/members", member).status_code == 201
+    here, linked, sent = BUILT_IN_ROLES["Member"], set(), set()
+    for page in pages(app, filled):
+        answer = guest.web.get(page)
+        if answer.status_code != 200 or not answer.content_type.startswith("text/html"):
+            continue
+        for method, path in offers(answer.text, page):
+            (linked if method == "GET" else sent).add(path)
+            permission = needed(app, method, path)
+            assert permission is None or permission in here, f"{page} offers {method} {path}"
+            assert permission is None or path.startswith(("/p/", "/settings/jobs")), f"{page} offers {method} {path}"
+    assert [path for path in sorted(linked) if guest.web.get(path).status_code == 403] == []
+    assert len(linked) > 40
+    assert len(sent) > 30
