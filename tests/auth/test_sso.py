@@ -228,6 +228,12 @@ def test_an_address_that_is_not_verified_makes_no_account(
     assert alice.count(AuditEntry, action="sso.refuse") == 1
 
 
+def test_an_address_that_is_not_verified_finds_no_account(app: Flask, joining: Provider, bob: Person) -> None:
+    """Bob has no password that would keep others out."""
+    joining.knows("mallory", email=bob.email, email_verified=False)
+    refused(Browser(app).signs_in(joining, "mallory"), 403, "does not vouch for your e-mail address")
+
+
 def test_an_account_with_a_password_is_not_taken_over(app: Flask, joining: Provider, alice: Person) -> None:
     joining.knows("mallory", email=alice.email, groups=["founders"])
     answer = Browser(app).signs_in(joining, "mallory")
@@ -345,6 +351,38 @@ def test_whoever_was_removed_does_not_come_back_by_it(
     assert Browser(app).signs_in(joining, "bob").status_code == 303
     assert alice.api.delete(f"/members/{bob.actor.user_id}").status_code == 204
     refused(Browser(app).signs_in(joining, "bob"), 403, "has ended")
+    invited = alice.api.post("/invitations", {"email": bob.email, "role": "Member"})
+    assert invited.status_code == 201
+    assert Browser(app).signs_in(joining, "bob").status_code == 303
+    assert alice.api.get("/invitations").json[0]["state"] == "accepted"
+    assert {one["email"] for one in alice.api.get("/members").json} == {alice.email, bob.email}
+
+
+def test_an_invitation_is_accepted_by_signing_in(app: Flask, use: Any, provider: Provider, alice: Person) -> None:
+    """Where nobody joins by the provider alone; an address that is not verified accepts nothing."""
+    use(provider)
+    alice.api.post("/invitations", {"email": "dana@example.org", "role": "Member"})
+    provider.knows("dana", email_verified=False)
+    refused(Browser(app).signs_in(provider, "dana"), 403, "does not vouch")
+    provider.knows("dana")
+    assert Browser(app).signs_in(provider, "dana").status_code == 303
+    assert role_of(alice, "dana@example.org") == "Member"
+    assert alice.count(AuditEntry, action="invitation.accept") == 1
+    provider.knows("erin")
+    alice.api.post("/invitations", {"email": "erin@example.org", "role": "Member"})
+    (open_one,) = (one for one in alice.api.get("/invitations").json if one["state"] == "pending")
+    alice.api.delete(f"/invitations/{open_one['id']}")
+    refused(Browser(app).signs_in(provider, "erin"), 403, "Ask somebody to invite you")
+
+
+def test_an_invitation_elsewhere_takes_nobody_along(
+    app: Flask, joining: Provider, alice: Person, bob: Person, charlie: Person
+) -> None:
+    """Whoever has a place already is asked by the link, and not moved by a sign-in."""
+    joining.knows("bob")
+    charlie.api.post("/invitations", {"email": bob.email, "role": "Admin"})
+    assert Browser(app).signs_in(joining, "bob").status_code == 303
+    assert charlie.api.get("/invitations").json[0]["state"] == "pending"
 
 
 def test_an_account_that_is_switched_off_stays_so(
