@@ -14,7 +14,7 @@ from rhesis_app.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from rhesis_app.kernel.ids import new_id
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.scope import Scope
-from rhesis_app.tenancy.actions.members import ABOVE, OWNER, RoleRow, hold_members, named_role
+from rhesis_app.tenancy.actions.members import ABOVE, hold_members, named_role
 from rhesis_app.tenancy.models import Membership, Role, User
 from rhesis_app.tenancy.queries.members import roles_by_name
 from rhesis_app.tenancy.queries.roles import role_permissions
@@ -41,7 +41,7 @@ def create_service_account(scope: Scope, name: str, role: str) -> ServiceAccount
     named, account_id = check_name(name), new_id()
     with scope.atomic() as session:
         mine = hold_members(scope)
-        role_id, _ = _grantable(scope, role, mine)
+        role_id = _grantable(scope, role, mine)
         known = _accounts(scope)
         _refuse_another(known, named)
         if len(known) >= MOST_ACCOUNTS:
@@ -70,7 +70,7 @@ def update_service_account(
         if is_active is not None:
             values["is_active"] = is_active
         if role is not None:
-            account.member.role_id = _grantable(scope, role, mine)[0]
+            account.member.role_id = _grantable(scope, role, mine)
             session.flush()
         if values:
             _change_user(scope, account_id, **values)
@@ -136,14 +136,14 @@ def _accounts(scope: Scope) -> list[_Account]:
     ]
 
 
-def _grantable(scope: Scope, role: str, mine: frozenset[Permission]) -> RoleRow:
-    """The role of that name, if the actor may give it to a program."""
-    found = named_role(roles_by_name(scope), role)
-    if role.strip().lower() == OWNER.lower():
-        raise Invalid.field("role", "A program owns no organization. Choose another role.")
-    if not found[1] <= mine:
+def _grantable(scope: Scope, role: str, mine: frozenset[Permission]) -> UUID:
+    """The id of the role of that name, if the actor may give it to a program."""
+    role_id, may = named_role(roles_by_name(scope), role)
+    if Permission.ORGANIZATION_DELETE in may:
+        raise Invalid.field("role", "No program owns an organization. Choose a role that cannot delete it.")
+    if not may <= mine:
         raise Forbidden(ABOVE)
-    return found
+    return role_id
 
 
 def _refuse_another(others: Iterable[_Account], name: str) -> None:

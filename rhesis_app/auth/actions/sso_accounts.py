@@ -16,10 +16,11 @@ from rhesis_app.kernel.actor import Actor
 from rhesis_app.kernel.errors import Conflict
 from rhesis_app.kernel.host import Host
 from rhesis_app.kernel.ids import new_id
+from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.kernel.sign_on import SignOn, Vouched
 from rhesis_app.tenancy.actions.invitations import take_invitation
-from rhesis_app.tenancy.actions.members import RoleRow, take_role
+from rhesis_app.tenancy.actions.members import take_role
 from rhesis_app.tenancy.models import Membership, User
 from rhesis_app.tenancy.queries.members import roles_by_name
 from rhesis_app.tenancy.rules import check_email
@@ -65,7 +66,9 @@ def sign_in_vouched(host: Host, sign_on: SignOn, vouched: Vouched, client: Clien
     return open_session(host, user_id, entered, account["epoch"] if account else 0, client)
 
 
-def choose_role(roles: Mapping[str, str], groups: Sequence[str], known: Mapping[str, RoleRow]) -> str | None:
+def choose_role(
+    roles: Mapping[str, str], groups: Sequence[str], known: Mapping[str, tuple[UUID, frozenset[Permission]]]
+) -> str | None:
     """Of the roles that these groups stand for, and that exist, the one that may most; None when there is none."""
     named = {roles[group] for group in (*groups, EVERYBODY) if group in roles}
     return max(sorted(named & known.keys()), key=lambda name: len(known[name][1]), default=None)
