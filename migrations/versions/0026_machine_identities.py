@@ -160,6 +160,12 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_te
     FROM organization o LEFT JOIN membership m ON m.organization_id = o.id AND m.user_id = who
    WHERE o.slug = wanted OR o.id::text = lower(wanted) $$;
 
+-- The newest invitation that somebody with this address could accept.
+CREATE FUNCTION find_open_invitation(address text) RETURNS TABLE (invitation_id uuid, organization_id uuid, role_id uuid, role_name text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+  SELECT i.id, i.organization_id, i.role_id, r.name FROM invitation i JOIN role r ON r.id = i.role_id AND r.organization_id = i.organization_id
+   WHERE i.email = address AND i.accepted_at IS NULL AND i.revoked_at IS NULL AND i.expires_at > now() ORDER BY i.id DESC LIMIT 1 $$;
+
 CREATE FUNCTION has_password() RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
   SELECT EXISTS (SELECT 1 FROM user_password p WHERE p.user_id = app_user_id()) $$;
@@ -168,7 +174,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_te
 CLOSE = """
 DO $$ DECLARE signature text; BEGIN
   FOREACH signature IN ARRAY ARRAY['find_token(text)', 'rotate_refresh(text, uuid, text)', 'replace_refresh(uuid, uuid, text)',
-    'find_sign_on(text, text, text)', 'find_place(text, uuid)', 'has_password()'] LOOP
+    'find_sign_on(text, text, text)', 'find_place(text, uuid)',
+    'find_open_invitation(text)', 'has_password()'] LOOP
     EXECUTE 'REVOKE ALL ON FUNCTION ' || signature || ' FROM PUBLIC';
     EXECUTE 'GRANT EXECUTE ON FUNCTION ' || signature || ' TO rhesis_app';
   END LOOP;

@@ -119,7 +119,7 @@ class OidcProvider:
         return claims
 
     def _vouched(self, claims: Mapping[str, Any]) -> Vouched:
-        subject, email = str(claims["sub"]), claims.get("email")
+        subject, email, verified = str(claims["sub"]), claims.get("email"), claims.get("email_verified")
         if not 0 < len(subject) <= 255 or "\x00" in subject:
             raise SignOnFailure("subject")
         groups = claims.get(self.settings.groups_claim) or []
@@ -128,7 +128,7 @@ class OidcProvider:
             issuer=self.issuer,
             subject=subject,
             email=email.strip().lower() if isinstance(email, str) else "",
-            email_verified=claims.get("email_verified") in (True, "true"),
+            email_verified=verified is True or verified == "true",
             name=str(claims.get("name") or ""),
             groups=frozenset(group for group in listed if isinstance(group, str)),
         )

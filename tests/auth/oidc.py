@@ -82,3 +82,10 @@ class Browser:
 def asked_with(address: str) -> Mapping[str, str]:
     """What an address of the provider asks for."""
     return {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
+
+
+def refused(answer: Any, status: int, words: str) -> None:
+    """The page that says why nobody was signed in."""
+    assert answer.status_code == status, answer.text
+    assert "Not signed in" in answer.text
+    assert words in answer.text

@@ -1,6 +1,7 @@
 """Service accounts: programs with a role of their own, which never sign in and cannot be used to rise."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 from flask import Flask
@@ -8,6 +9,7 @@ from sqlalchemy import Engine, text
 
 from rhesis_app.projects.queries import ProjectView
 from rhesis_app.tenancy.models import AuditEntry
+from rhesis_app.tenancy.queries.members import member_address
 from tests.people import ApiClient, Person, add_member, signed_in
 
 NAMES = {"name": "Nightly pipeline", "role": "Member"}
@@ -58,6 +60,8 @@ def test_it_is_no_member_and_nobody_gives_it_a_password(app: Flask, alice: Perso
     assert alice.api.patch(f"/members/{service['id']}", {"role": "Owner"}).status_code == 404
     assert alice.web.post(f"/settings/members/{service['id']}/reset-link").status_code == 404
     assert alice.api.get(f"/service-accounts/{service['id']}").json["role"] == "Member"
+    with alice.scope() as scope:
+        assert member_address(scope, UUID(service["id"])) is None, "no letter goes to a program"
 
 
 def test_it_never_signs_in(app: Flask, alice: Person, service: dict[str, Any], superuser: Engine) -> None:
@@ -200,7 +204,9 @@ def test_the_pages_do_all_of_it(alice: Person, bob: Person) -> None:
     assert alice.web.post(address, {"is_active": "false"}).status_code == 303
     (service,) = alice.api.get("/service-accounts").json
     assert (service["name"], service["role"], service["is_active"]) == ("Quiet", "Viewer", False)
-    assert "switched off" in alice.web.get(address).text
+    off = alice.web.get(address).text
+    assert "switched off" in off
+    assert "New token" not in off
     assert alice.web.post(f"{address}/delete").headers["Location"] == "/settings/tokens"
     assert alice.web.get(address).status_code == 404
     assert bob.web.get(address).status_code == 403

@@ -27,7 +27,7 @@ STATE_LIFE: Final = timedelta(minutes=10)
 STATE: Final = (
     "This sign-in was not begun in this browser, was finished already, or took longer than ten minutes. Start again."
 )
-KEEPS_OUT: Final = "Set a password first: without it nothing would let you in any more."
+KEEPS_OUT: Final = "Your account has no password, so nothing would let you in any more. Ask an administrator for a link to set one first."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,12 @@
 """Whose account somebody is that a sign-on provider vouches for, where it belongs, and as what."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import func, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 
 from rhesis_app.auth.actions.sign_in import Client, SignedIn, open_session
@@ -14,9 +16,11 @@ from rhesis_app.kernel.actor import Actor
 from rhesis_app.kernel.errors import Conflict
 from rhesis_app.kernel.host import Host
 from rhesis_app.kernel.ids import new_id
+from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.kernel.sign_on import SignOn, Vouched
-from rhesis_app.tenancy.actions.members import RoleRow, take_role
+from rhesis_app.tenancy.actions.invitations import take_invitation
+from rhesis_app.tenancy.actions.members import take_role
 from rhesis_app.tenancy.models import Membership, User
 from rhesis_app.tenancy.queries.members import roles_by_name
 from rhesis_app.tenancy.rules import check_email
@@ -26,33 +30,45 @@ WITHOUT_GROUPS: Final = "Viewer"
 Row = Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """Where a sign-on leads: an organization that somebody belongs to, that the provider signs in, or that invites them."""
+
+    organization_id: UUID
+    by_provider: bool = False
+    invitation: Row | None = None
+
+
 def sign_in_vouched(host: Host, sign_on: SignOn, vouched: Vouched, client: Client) -> SignedIn:
     """Open a session of whoever the provider vouches for; new people join the organization that it signs in, if it names one.
 
     An account is known by issuer and subject. By its address it is found once, if the address is verified and nothing
-    else proves it: no password, nobody else at that provider. Raises Refused, Conflict for two at once.
+    else proves it: no password, nobody else at that provider. Raises Refused, NotFound, Conflict for two at once.
     """
     account = _account(host, vouched)
     user_id = account["user_id"] if account else new_id()
     place = _place(host, sign_on, user_id)
-    there = _enters(sign_on, vouched, place, has_another=bool(account and account["organization_id"]))
-    organization_id = there or account["organization_id"]  # type: ignore[index]  # `_enters` lets only accounts go elsewhere
-    actor = Actor(kind="user", user_id=user_id, organization_id=organization_id, permissions=frozenset())
+    way = _way(host, sign_on, vouched, place, account["organization_id"] if account else None)
+    actor = Actor(kind="user", user_id=user_id, organization_id=way.organization_id, permissions=frozenset())
     try:
         with host.open_scope(actor, ip=client.ip) as scope:
-            role = _role(scope, sign_on, vouched) if there else None
+            role = _role(scope, sign_on, vouched) if way.by_provider else ""
             with scope.atomic():
                 _keep(scope, vouched, account)
-                if role is not None and place is not None:
-                    _settle(scope, role, is_member=place["is_member"])
+                if way.invitation is not None:
+                    _accept(scope, way.invitation, vouched.email)
+                elif way.by_provider:
+                    _settle(scope, role, is_member=bool(place and place["is_member"]))
                 scope.record("sso.sign_in", "user", user_id, provider=sign_on.label)
     except IntegrityError as error:
         raise Conflict("Somebody signed in with this account at the same moment. Start again.") from error
-    entered = (account["organization_id"] if account else None) or organization_id
+    entered = (account["organization_id"] if account else None) or way.organization_id
     return open_session(host, user_id, entered, account["epoch"] if account else 0, client)
 
 
-def choose_role(roles: Mapping[str, str], groups: Sequence[str], known: Mapping[str, RoleRow]) -> str | None:
+def choose_role(
+    roles: Mapping[str, str], groups: Sequence[str], known: Mapping[str, tuple[UUID, frozenset[Permission]]]
+) -> str | None:
     """Of the roles that these groups stand for, and that exist, the one that may most; None when there is none."""
     named = {roles[group] for group in (*groups, EVERYBODY) if group in roles}
     return max(sorted(named & known.keys()), key=lambda name: len(known[name][1]), default=None)
@@ -92,16 +108,22 @@ def _place(host: Host, sign_on: SignOn, user_id: UUID) -> Row | None:
     return rows[0]
 
 
-def _enters(sign_on: SignOn, vouched: Vouched, place: Row | None, *, has_another: bool) -> UUID | None:
-    """The provider's organization, if the person enters it; None for somebody who has another one to go to. Raises Refused."""
+def _way(host: Host, sign_on: SignOn, vouched: Vouched, place: Row | None, known: UUID | None) -> _Way:
+    """The provider's organization, else the one that the person belongs to, else one that invites them. Raises Refused."""
     may = not sign_on.roles or not sign_on.roles.keys().isdisjoint({*vouched.groups, EVERYBODY})
     if place is not None and may and not place["has_left"]:
-        return place["organization_id"]
+        return _Way(place["organization_id"], by_provider=True)
     if place is not None and place["is_member"]:
         raise Refused("no_group")
-    if not has_another:
-        raise Refused("unknown" if place is None else "left" if place["has_left"] else "no_group")
-    return None
+    if known is not None:
+        return _Way(known)
+    # nobody is moved by it who has somewhere to be: they follow the link, or do not
+    waiting = "SELECT * FROM find_open_invitation(:email)"
+    invitations = host.ask(waiting, email=vouched.email) if vouched.email_verified else []
+    for invitation in invitations:
+        if may or place is None or invitation["organization_id"] != place["organization_id"]:
+            return _Way(invitation["organization_id"], invitation=invitation)
+    raise Refused("unknown" if place is None else "left" if place["has_left"] else "no_group")
 
 
 def _role(scope: Scope, sign_on: SignOn, vouched: Vouched) -> str:
@@ -143,6 +165,26 @@ def _settle(scope: Scope, role: str, *, is_member: bool) -> None:
     scope.session.add(Membership(user_id=scope.actor.user_id, role_id=role_id))
     scope.session.flush()
     scope.record("sso.join", "user", scope.actor.user_id, role=name)
+
+
+def _accept(scope: Scope, invitation: Row, email: str) -> None:
+    """Join as an open invitation says, also after having left. Raises NotFound for one that ended a moment ago."""
+    take_invitation(scope, invitation["invitation_id"])
+    values: dict[str, Any] = {"role_id": invitation["role_id"], "left_at": None, "created_at": func.now()}
+    joined = insert(Membership).values(
+        id=new_id(), organization_id=scope.organization_id, user_id=scope.actor.user_id, **values
+    )
+    scope.session.execute(
+        joined.on_conflict_do_update(index_elements=[Membership.organization_id, Membership.user_id], set_=values)
+    )
+    scope.record(
+        "invitation.accept",
+        "invitation",
+        invitation["invitation_id"],
+        email=email,
+        role=invitation["role_name"],
+        by="sso",
+    )
 
 
 def _name(said: str) -> str:

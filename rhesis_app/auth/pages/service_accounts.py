@@ -14,7 +14,6 @@ from rhesis_app.kernel.errors import AppError, Conflict, Forbidden, Invalid
 from rhesis_app.kernel.paging import MAX_LIMIT, PageRequest
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.projects.queries import get_project
-from rhesis_app.tenancy.actions.members import OWNER
 from rhesis_app.tenancy.queries.members import RoleView, list_roles
 from rhesis_app.web.access import needs
 from rhesis_app.web.htmx import go_to
@@ -100,7 +99,8 @@ def revoke_token(account_id: UUID, token_id: UUID) -> Response:
 
 def service_roles(roles: Iterable[RoleView]) -> tuple[tuple[str, str], ...]:
     """(value, label) of those of the roles that the actor may give to a program, those that may least first."""
-    return tuple((role.name, role.name) for role in reversed([*roles]) if role.can_grant and role.name != OWNER)
+    given = [one for one in roles if one.can_grant and Permission.ORGANIZATION_DELETE not in one.permissions]
+    return tuple((role.name, role.name) for role in reversed(given))
 
 
 def _held(roles: Iterable[RoleView], name: str) -> frozenset[Permission]:
