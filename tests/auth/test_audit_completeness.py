@@ -149,7 +149,9 @@ def state(superuser: Engine) -> tuple[dict[str, str], int]:
     digests = (f"SELECT '{name}', md5(string_agg({row}, '' ORDER BY {row})) FROM {name} t" for name in tables)
     with superuser.connect() as connection:
         rows = connection.execute(text(" UNION ALL ".join(digests)))
-        return dict(rows), connection.execute(text("SELECT count(*) FROM audit_entry")).scalar_one()
+        return dict(tuple(row) for row in rows), connection.execute(
+            text("SELECT count(*) FROM audit_entry")
+        ).scalar_one()
 
 
 @pytest.fixture
@@ -170,6 +172,7 @@ def leaves(superuser: Engine) -> Leaves:
     return watch
 
 
+@pytest.mark.timeout(300)
 def test_every_operation_that_changes_something_leaves_an_entry(app: Flask, charlie: Person, leaves: Leaves) -> None:
     document, ids = app.extensions["rhesis_openapi"](), ids_of(charlie)
     ids["user_id"] = add_member(charlie, "mia", "Member").actor.user_id
@@ -198,6 +201,7 @@ def _when(operation: Operation) -> int:
     return 2 if path.endswith("/restore") else int(operation.method == "delete")
 
 
+@pytest.mark.timeout(300)
 def test_every_form_that_changes_something_leaves_an_entry(app: Flask, charlie: Person, leaves: Leaves) -> None:
     mine = everything_of(charlie)
     changed = set()

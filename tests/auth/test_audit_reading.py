@@ -124,12 +124,12 @@ def test_the_page_says_it_in_words_and_leads_to_what_is_still_there(
 ) -> None:
     alice.api.patch(f"/members/{bob.actor.user_id}", {"role": "Member"})
     record(alice, "metric.archive", "metric", new_id(), name="<b>gone</b>")
-    record(alice, "totally.new_thing", "odd_kind", None, deep={"a": [1]})
+    record(alice, "device.verify_twice", "odd_kind", None, deep={"a": [1]})
     page = alice.web.get("/settings/audit").text
     assert "changed the role of Bob" in page
     assert f'made the project <a href="/p/{project.slug}/">Support Copilot</a>' in page
     assert "archived the metric “&lt;b&gt;gone&lt;/b&gt;”" in page
-    assert "new thing the odd kind" in page
+    assert "verified twice the odd kind" in page
     assert "Alice, by API token" in page
     assert "signed in" in page
 

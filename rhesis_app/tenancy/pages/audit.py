@@ -14,10 +14,10 @@ from rhesis_app.tenancy.queries.audit_exports import Format, open_audit_export
 from rhesis_app.tenancy.queries.audit_objects import AuditObject, audit_objects
 from rhesis_app.tenancy.queries.audit_seals import newest_seal
 from rhesis_app.tenancy.queries.audit_words import (
-    action_words,
+    action_choice,
     actor_words,
     deed_words,
-    kind_words,
+    kind_choice,
     name_of,
     names_object,
 )
@@ -117,9 +117,12 @@ def _midnight(said: str | None, *, days: int) -> datetime | None:
 def _options(terms: AuditTerms) -> dict[str, Any]:
     people = [(str(user_id), name) for user_id, name in terms.people]
     return {
-        "actions": [("", "Everything done"), *sorted(((one, action_words(one)) for one in terms.actions), key=_second)],
-        "people": [("", "Everybody"), (SYSTEM, "Nobody: background work"), *people],
-        "kinds": [("", "About everything"), *sorted(((one, kind_words(one)) for one in terms.kinds), key=_second)],
+        "actions": [
+            ("", "Everything done"),
+            *sorted(((one, action_choice(one)) for one in terms.actions), key=_second),
+        ],
+        "people": [("", "Everybody"), (SYSTEM, "Nobody known, or background work"), *people],
+        "kinds": [("", "About everything"), *sorted(((one, kind_choice(one)) for one in terms.kinds), key=_second)],
     }
 
 

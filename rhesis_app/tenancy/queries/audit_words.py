@@ -1,5 +1,6 @@
 """Entries of the audit log in words. An action that stands in no list is said by its own name."""
 
+import re
 from typing import Final
 
 from rhesis_app.tenancy.queries.audit import AuditView
@@ -8,34 +9,24 @@ UNKNOWN: Final = "Somebody"
 _BACKGROUND: Final = "Background work"
 # actions by which nobody proved who they are
 _UNPROVEN: Final = frozenset({"session.refuse", "session.throttle", "token.refuse", "refresh.refuse"})
-# what the verb of an action says of most kinds of objects
+# verbs that say more than their past tense, or have one of their own
 _VERBS: Final = {
     "add_tests": "added tests to",
-    "archive": "archived",
-    "arrange": "arranged",
     "ask": "asked for",
-    "attack": "attacked",
     "cancel": "cancelled",
-    "confirm": "confirmed",
     "create": "made",
-    "delete": "deleted",
-    "finish": "finished",
+    "decide": "decided by",
     "freeze": "saved a version of",
     "invoke": "called",
-    "pause": "paused",
     "read": "read",
     "remove_tests": "took tests out of",
-    "rename": "renamed",
     "rerun": "started again as",
     "rescore": "scored again as",
     "reset_throttle": "lifted the pause of",
-    "restore": "restored",
-    "resume": "resumed",
     "retry": "asked errors again as",
-    "revoke": "revoked",
     "save_version": "saved a version of",
-    "start": "started",
     "test": "tried",
+    "transfer": "handed over",
     "update": "changed",
     "use_newest": "moved tests to the newest version of",
     "withdraw": "withdrew",
@@ -55,7 +46,6 @@ _SENTENCES: Final = {
     "organization.found": "founded the organization",
     "organization.rename": "renamed the organization to {name}",
     "password.change": "changed their password",
-    "password.refuse": "gave a wrong password for their own account",
     "password.reset": "set a new password by a link",
     "password.reset_asked": "asked for a link to set a new password",
     "password.reset_link": "was made a link to set a new password",
@@ -92,13 +82,16 @@ def kind_words(kind: str) -> str:
     return _KINDS.get(kind, kind.replace("_", " "))
 
 
-def action_words(action: str) -> str:
-    """An action as a choice in a list: `started run`."""
-    sentence = _SENTENCES.get(action)
-    if sentence is not None:
-        return sentence.replace("{name}", "…")
+def kind_choice(kind: str) -> str:
+    """A kind of object as a choice in a list: `Run`."""
+    return _capital(kind_words(kind))
+
+
+def action_choice(action: str) -> str:
+    """An action as a choice in a list: `Started run`."""
     kind, _, verb = action.partition(".")
-    return f"{_VERBS.get(verb, verb.replace('_', ' '))} {kind_words(kind)}".strip()
+    words = _SENTENCES.get(action, f"{_past(verb)} {kind_words(kind)}").replace("{name}", "…")
+    return _capital(words)
 
 
 def deed_words(entry: AuditView, name: str) -> str:
@@ -107,12 +100,25 @@ def deed_words(entry: AuditView, name: str) -> str:
     if sentence is not None:
         return sentence.replace("{name}", name or f"a {kind_words(entry.object_type)}")
     _, _, verb = entry.action.partition(".")
-    return f"{_VERBS.get(verb, verb.replace('_', ' '))} the {kind_words(entry.object_type)}"
+    return f"{_past(verb)} the {kind_words(entry.object_type)}"
 
 
 def names_object(action: str) -> bool:
     """Whether the words of this action go on with the object's name."""
     return action not in _SENTENCES
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
+def _past(verb: str) -> str:
+    """`archived` for `archive`, `tried` for `try`; of several words the first one changes."""
+    if verb in _VERBS:
+        return _VERBS[verb]
+    first, _, rest = verb.partition("_")
+    stem = re.sub(r"(?<=[^aeiou])y\Z", "i", first).removesuffix("e")
+    return f"{stem}ed {rest.replace('_', ' ')}".strip()
 
 
 def name_of(entry: AuditView, found: str = "") -> str:
