@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 from flask import Flask
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import ProgrammingError
 
 from rhesis_app import cli
 from rhesis_app.infra.orm import Base
@@ -31,13 +32,15 @@ from rhesis_app.retention.rules.archive import (
     PEOPLE_COLUMNS,
     TABLES,
 )
+from rhesis_app.tenancy.actions.audit import seal_audit
+from rhesis_app.tenancy.queries.audit_seals import check_audit
 from tests.auth.rows import everything_of
 from tests.background import do_jobs
 from tests.people import ApiClient, Person, add_member, signed_in
 
 TENANT = {name for name, table in Base.metadata.tables.items() if "organization_id" in table.c}
 # columns whose name sounds like a secret and holds none
-HARMLESS = {"evaluator_key", "file_name", "prompt_variables"}
+HARMLESS = {"evaluator_key", "sealed_at", "tokens_in", "tokens_out"}
 # rows that no test of isolation makes: a preference, a role in a project, a recording, and a retry's answer
 _MORE = (
     "INSERT INTO preference (id, organization_id, user_id, event) VALUES (:id, :here, :who, 'run_finished')",
@@ -61,6 +64,7 @@ _MORE = (
 def filled(charlie: Person) -> Person:
     """Charlie, whose organization has one of every kind of row, and two secrets."""
     theirs = everything_of(charlie).ids
+    assert seal_audit(charlie.host, waited_s=0)
     metric = {"metric_ids": [str(theirs["metric_id"])]}
     assert charlie.api.patch(f"/requirements/{theirs['requirement_id']}", metric).status_code == 200
     with charlie.scope() as scope, scope.atomic() as session:
@@ -103,7 +107,7 @@ def test_the_columns_that_travel_hold_no_secret() -> None:
     sounding = re.compile(r"secret|password|token|sha256|(^|_)key|sealed")
     for source in row_sources():
         found = {name for name in source.columns if sounding.search(name)} - HARMLESS
-        assert found <= {"tokens_in", "tokens_out"}, source.name
+        assert not found, source.name
     for table, columns in COLUMNS_LEFT_OUT.items():
         assert columns <= set(Base.metadata.tables[table].c.keys())
 
@@ -130,6 +134,29 @@ def test_export_import_export_is_the_same(host: Runtime, filled: Person, superus
     assert json.loads(more)["action"] == "organization.import"
     different = [name for name in before if name not in {MANIFEST, entries} and before[name] != after[name]]
     assert different == []
+
+
+def test_the_sealed_audit_log_holds_at_the_other_end(
+    host: Runtime, filled: Person, superuser: Engine, tmp_path: Path
+) -> None:
+    exported(host, filled, tmp_path / "archive.zip")
+    with filled.scope() as scope:
+        before = check_audit(scope)
+    emptied(superuser)
+    import_organization(host, tmp_path / "archive.zip")
+    assert seal_audit(host, waited_s=0) >= 1, "the import itself"
+    with filled.scope() as scope:
+        after = check_audit(scope)
+    assert before is not None
+    assert after is not None
+    assert after.broken is None
+    assert (after.batches, after.entries - before.entries) == (before.batches + 1, before.waiting + 1)
+
+
+def test_seals_are_not_written_where_somebody_is(host: Runtime, alice: Person) -> None:
+    for function in ("import_audit_seals", "import_audit_entries"):
+        with alice.scope() as scope, pytest.raises(ProgrammingError, match="not written here"):
+            scope.session.execute(text(f"SELECT {function}('[]')"))
 
 
 def test_no_secret_leaves(host: Runtime, filled: Person, tmp_path: Path) -> None:
@@ -205,6 +232,12 @@ def without_check(table: str) -> Callable[[dict[str, bytes]], None]:
     return change
 
 
+def of_somebody_else(files: dict[str, bytes]) -> None:
+    """The requirements as rows of an organization of another id, by a table of contents that says so."""
+    own = json.loads(files[MANIFEST])["organization_id"].encode()
+    with_rows("requirement", own, str(new_id()).encode())(files)
+
+
 def unknown_column(files: dict[str, bytes]) -> None:
     manifest = json.loads(files[MANIFEST])
     manifest["parts"][5]["columns"].append('x"); DROP TABLE project; --')
@@ -219,9 +252,14 @@ DAMAGES: dict[str, tuple[Callable[[dict[str, bytes]], None], str]] = {
     "a table of contents of another shape": (with_manifest(parts=[{"name": 1}]), "damaged"),
     "a part that is missing": (lambda files: files.pop("rows/test.jsonl") and None, "“test” cannot be read"),
     "a text that was changed": (without_check("project"), "“project” is not what was exported"),
-    "another organization's row": (
+    "another organization's rows": (of_somebody_else, "“requirement” holds rows that do not fit"),
+    "an id that is none": (
         with_rows("requirement", b'"organization_id":"', b'"organization_id":"0'),
         "“requirement” holds rows that do not fit",
+    ),
+    "other people's seals": (
+        with_rows("audit_seal", b'"organization_id":"', b'"organization_id":null,"x":"'),
+        "“audit_seal” holds rows that do not fit",
     ),
     "a row without its parent": (
         with_rows("test_set_item", b'"test_id":"', b'"test_id":null,"x":"'),
@@ -288,9 +326,24 @@ def test_the_owner_chooses_a_password_by_the_link_and_lets_the_others_in(
     doras = owner.post(f"/members/{dora['user_id']}/reset-link").json["reset_url"]
     assert browser.post(doras[doras.index("/reset/") :], data={"password": password}).status_code == 303
     assert signed_in(app, "dora@example.org", password).get("/projects").status_code == 200
+    assert "Schedules are paused" in told.output
     again = CliRunner().invoke(cli.main, ["import-organization", str(tmp_path / "archive.zip")])
     assert again.exit_code == 1
     assert "not empty" in again.output
+
+
+def test_an_owner_who_is_none_is_said_and_one_of_them_gets_a_link_later(
+    host: Runtime, alice: Person, superuser: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exported(host, alice, tmp_path / "archive.zip")
+    emptied(superuser)
+    monkeypatch.setattr(cli, "_fit_host", lambda **_: host)
+    file = str(tmp_path / "archive.zip")
+    told = CliRunner().invoke(cli.main, ["import-organization", file, "--owner", "bob@example.org"])
+    assert told.exit_code == 1
+    assert "Organization A is here" in told.output
+    assert "reset-link: alice@example.org" in told.output
+    assert CliRunner().invoke(cli.main, ["reset-link", "alice@example.org"]).output.startswith("/reset/")
 
 
 def test_an_archive_is_made_in_the_background_and_downloaded(alice: Person) -> None:
