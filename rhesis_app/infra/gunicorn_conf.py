@@ -59,7 +59,8 @@ def on_starting(server: Any) -> None:
     except StartRefused as problem:
         sys.stderr.write(f"{problem}\n")
         sys.exit(1)
-    for finding in examine_address(runtime.settings) if runtime is not None else ():
+    settings = getattr(runtime, "settings", None)
+    for finding in examine_address(settings) if settings is not None else ():
         if not finding.holds:
             sys.stderr.write(f"{finding.mark}: {finding.advice}\n")
 

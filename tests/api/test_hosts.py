@@ -11,7 +11,8 @@ from flask.testing import FlaskClient
 
 from rhesis_app.app import create_app
 from rhesis_app.infra.config import Settings
-from tests.people import Person
+from rhesis_app.web.tokens import cookie_name
+from tests.people import Person, WebClient
 
 
 @pytest.fixture
@@ -97,3 +98,15 @@ def test_a_link_leads_where_the_operator_says_and_never_where_a_request_does(
     placed: Callable[..., Flask], alice: Person, changes: dict[str, Any], asked_as: str, link: str
 ) -> None:
     assert invite(placed(**changes), alice, asked_as) == link
+
+
+def test_a_page_says_what_to_put_in_front_of_a_link_that_is_only_a_path(
+    placed: Callable[..., Flask], alice: Person, settings: Settings
+) -> None:
+    cookie = alice.web._client.get_cookie(cookie_name(settings))
+    assert cookie is not None
+    for bind, is_said in (("0.0.0.0:8080", True), ("127.0.0.1:8080", False)):
+        browser = WebClient(placed(bind=bind, allow_http=True), cookie.value, cookie_name(settings))
+        page = browser.post("/settings/members/invitations", {"email": f"{bind[:3]}@example.org", "role": "Viewer"})
+        assert page.status_code == 201
+        assert ("Put in front of it the address" in page.text) is is_said

@@ -18,6 +18,7 @@ from rhesis_app.infra.backup.restore import restore_backup
 from rhesis_app.infra.backup.source import Installation
 from rhesis_app.infra.crypto import SecretBox
 from rhesis_app.infra.db import take_app_role
+from rhesis_app.infra.embedded.keys import load_or_make_secrets
 from rhesis_app.infra.embedded.servers import EmbeddedServers
 from rhesis_app.infra.migrate import alembic_config
 from rhesis_app.infra.start_check import check_start
@@ -92,7 +93,7 @@ def revision(url: str) -> str:
     return str(ask(url, "SELECT version_num FROM alembic_version")[0][0])
 
 
-def assert_upgraded(servers: EmbeddedServers) -> None:
+def assert_upgraded(servers: EmbeddedServers, key: str = TEST_KEY) -> None:
     """Every row is there, in tables that are fit to be worked on, and a stranger sees none of them."""
     owner = servers.addresses.database_owner_url
     for table, row in ROWS:
@@ -102,7 +103,7 @@ def assert_upgraded(servers: EmbeddedServers) -> None:
     assert ask(owner, "SELECT prompt FROM test")[0][0] == "Grüße — “quoted”\n\\N\ttab"
     application = create_engine(servers.addresses.database_url, poolclass=NullPool)
     take_app_role(application)
-    check_start(application, SecretBox([TEST_KEY]), patience_s=0)
+    check_start(application, SecretBox([key]), patience_s=0)
     for organization, seen in ((HERE, ["Copilot"]), (OTHER, ["Not yours"]), (an_id(500), [])):
         with application.begin() as connection:
             connection.execute(text("SELECT set_config('app.organization_id', :it, true)"), {"it": organization})
@@ -207,4 +208,4 @@ def test_up_stops_where_it_cannot_back_up_and_goes_on_when_told(tmp_path: Path) 
             running.send_signal(signal.SIGTERM)
         assert running.wait(30) == 0
     with EmbeddedServers(data) as again:
-        assert_upgraded(again)
+        assert_upgraded(again, load_or_make_secrets(data).encryption_key)
