@@ -55,8 +55,10 @@ class StrictParser(FlaskParser):
     DEFAULT_UNKNOWN_BY_LOCATION: dict[str, str | None] = {"query": RAISE, "json": RAISE, "form": RAISE, "files": RAISE}  # noqa: RUF012
 
     def load_json(self, req: Request, schema: Schema) -> Any:  # noqa: ARG002 webargs' signature
-        """The body as JSON; 415 for another type, 400 for bad JSON, missing when there is none."""
+        """The body as JSON; 415 for another type, 400 for bad JSON, missing when there is none (422 where it is a change)."""
         raw = req.get_data(cache=True)
+        if not raw and req.method == "PATCH":
+            raise Invalid("Send what is to be changed as a JSON object.")
         if not raw:
             return missing
         if req.mimetype != "application/json":
@@ -223,7 +225,7 @@ def complete_document(document: dict[str, Any], public: frozenset[str]) -> dict[
 
 def _complete_operation(path: str, method: str, operation: dict[str, Any], public: frozenset[str]) -> None:
     codes = set(_ALWAYS)
-    if "{" in path:
+    if "{" in path or any(_names_a_row(one) for one in operation.get("parameters", [])):
         codes.add("404")
     if method != "get":
         codes |= {"404", "409", "413", "415", "422"}
@@ -239,6 +241,11 @@ def _complete_operation(path: str, method: str, operation: dict[str, Any], publi
     responses |= {code: _problem_response(code) for code in sorted(codes)}
     operation["responses"] = responses
     operation["security"] = [] if path in public else [{"bearer": []}]
+
+
+def _names_a_row(parameter: dict[str, Any]) -> bool:
+    """Whether there is no answer without the row that this argument names."""
+    return bool(parameter.get("required") and parameter.get("schema", {}).get("format") == "uuid")
 
 
 def _join_form_parts(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
