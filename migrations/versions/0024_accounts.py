@@ -151,23 +151,13 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $
 
 # Across all organizations of the actor. Owners who go at the same time wait for each other at the rows of their organizations.
 DEACTIVATE = """
-CREATE FUNCTION solely_owned() RETURNS TABLE (organization_id uuid, name text)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
-  SELECT o.id, o.name FROM membership m JOIN organization o ON o.id = m.organization_id
-    JOIN role r ON r.id = m.role_id AND r.organization_id = m.organization_id AND r.is_builtin AND r.name = 'Owner'
-   WHERE m.user_id = app_user_id() AND m.left_at IS NULL AND NOT EXISTS (
-     SELECT 1 FROM membership other JOIN app_user u ON u.id = other.user_id AND u.is_active
-       JOIN role owning ON owning.id = other.role_id AND owning.organization_id = other.organization_id AND owning.is_builtin AND owning.name = 'Owner'
-      WHERE other.organization_id = m.organization_id AND other.user_id <> m.user_id AND other.left_at IS NULL)
-   ORDER BY o.name, o.id $$;
-
 CREATE FUNCTION deactivate_me() RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE me uuid := app_user_id();
 BEGIN
   PERFORM 1 FROM organization o WHERE o.id IN (SELECT m.organization_id FROM membership m WHERE m.user_id = me AND m.left_at IS NULL)
     ORDER BY o.id FOR NO KEY UPDATE;
-  IF EXISTS (SELECT 1 FROM solely_owned()) THEN RETURN false; END IF;
+  IF EXISTS (SELECT 1 FROM owned_alone()) THEN RETURN false; END IF;
   UPDATE app_user u SET is_active = false, epoch = u.epoch + 1, updated_at = now() WHERE u.id = me;
   UPDATE session s SET revoked_at = now() WHERE s.user_id = me AND s.revoked_at IS NULL;
   UPDATE api_token t SET revoked_at = now() WHERE t.user_id = me AND t.revoked_at IS NULL;
@@ -181,7 +171,7 @@ CLOSE = """
 DO $$ DECLARE signature text; BEGIN
   FOREACH signature IN ARRAY ARRAY['find_totp(uuid)', 'use_totp_step(uuid, bigint)', 'use_recovery_code(uuid, text)', 'is_registered(text)',
     'keep_registration(uuid, text, text, text, text, text, interval)', 'find_registration(text)', 'use_registration(text)',
-    'find_address_link(text)', 'use_address_link(text)', 'solely_owned()', 'deactivate_me()'] LOOP
+    'find_address_link(text)', 'use_address_link(text)', 'deactivate_me()'] LOOP
     EXECUTE 'REVOKE ALL ON FUNCTION ' || signature || ' FROM PUBLIC';
     EXECUTE 'GRANT EXECUTE ON FUNCTION ' || signature || ' TO rhesis_app';
   END LOOP;

@@ -97,7 +97,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_te
 """
 
 # The organizations that nobody else owns who can sign in. All of a person's are held until the transaction ends, as every change of an
-# owner holds them: two who go at once do not rely on each other, and nobody hands over to somebody who is going.
+# owner holds them: two who go at once do not rely on each other, and nobody hands over to somebody who is going. (0026 adds app_user.kind.)
 OWNED = """
 CREATE FUNCTION owned_alone() RETURNS TABLE (organization_id uuid, name text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
@@ -111,7 +111,7 @@ BEGIN
                  WHERE m.organization_id = o.id AND m.user_id = app_user_id() AND m.left_at IS NULL AND r.is_builtin AND r.name = 'Owner')
     AND NOT EXISTS (
       SELECT 1 FROM membership m JOIN role r ON r.id = m.role_id AND r.organization_id = m.organization_id
-        JOIN app_user u ON u.id = m.user_id AND u.is_active
+        JOIN app_user u ON u.id = m.user_id AND u.is_active AND u.kind = 'person'
        WHERE m.organization_id = o.id AND m.user_id <> app_user_id() AND m.left_at IS NULL AND r.is_builtin AND r.name = 'Owner')
     ORDER BY o.name, o.id;
 END $$;

@@ -95,7 +95,7 @@ BEGIN
       FROM api_token t JOIN app_user u ON u.id = t.user_id AND u.is_active
       JOIN membership m ON m.user_id = u.id AND m.organization_id = t.organization_id AND m.left_at IS NULL
       JOIN role r ON r.id = m.role_id AND r.organization_id = m.organization_id
-     WHERE t.sha256 = digest AND t.revoked_at IS NULL AND t.expires_at > now();
+     WHERE t.sha256 = digest AND t.revoked_at IS NULL AND t.expires_at > now() AND may_enter(u.id, t.organization_id);
 END $$;
 """
 
@@ -147,7 +147,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_te
   SELECT u.id, known.user_id IS NOT NULL, u.is_active, u.epoch, u.kind,
          EXISTS (SELECT 1 FROM user_password p WHERE p.user_id = u.id),
          EXISTS (SELECT 1 FROM sso_identity i WHERE i.user_id = u.id AND i.issuer = of_issuer),
-         (SELECT m.organization_id FROM membership m WHERE m.user_id = u.id AND m.left_at IS NULL
+         (SELECT m.organization_id FROM membership m WHERE m.user_id = u.id AND m.left_at IS NULL AND may_enter(u.id, m.organization_id)
            ORDER BY (SELECT max(s.last_seen_at) FROM session s WHERE s.user_id = u.id AND s.organization_id = m.organization_id) DESC NULLS LAST,
                     m.created_at LIMIT 1)
     FROM app_user u
@@ -158,13 +158,14 @@ CREATE FUNCTION find_place(wanted text, who uuid) RETURNS TABLE (organization_id
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
   SELECT o.id, m.id IS NOT NULL AND m.left_at IS NULL, m.left_at IS NOT NULL
     FROM organization o LEFT JOIN membership m ON m.organization_id = o.id AND m.user_id = who
-   WHERE o.slug = wanted OR o.id::text = lower(wanted) $$;
+   WHERE (o.slug = wanted OR o.id::text = lower(wanted)) AND o.delete_after IS NULL $$;
 
 -- The newest invitation that somebody with this address could accept.
 CREATE FUNCTION find_open_invitation(address text) RETURNS TABLE (invitation_id uuid, organization_id uuid, role_id uuid, role_name text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
   SELECT i.id, i.organization_id, i.role_id, r.name FROM invitation i JOIN role r ON r.id = i.role_id AND r.organization_id = i.organization_id
-   WHERE i.email = address AND i.accepted_at IS NULL AND i.revoked_at IS NULL AND i.expires_at > now() ORDER BY i.id DESC LIMIT 1 $$;
+    JOIN organization o ON o.id = i.organization_id AND o.delete_after IS NULL
+   WHERE r.archived_at IS NULL AND i.email = address AND i.accepted_at IS NULL AND i.revoked_at IS NULL AND i.expires_at > now() ORDER BY i.id DESC LIMIT 1 $$;
 
 CREATE FUNCTION has_password() RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$

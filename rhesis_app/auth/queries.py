@@ -264,11 +264,6 @@ def recovery_codes_left(scope: Scope) -> int:
     return int(scope.session.scalar(query) or 0)
 
 
-def solely_owned(scope: Scope) -> tuple[str, ...]:
-    """The names of the organizations that nobody but the actor owns."""
-    return tuple(row.name for row in scope.session.execute(text("SELECT name FROM solely_owned()")))
-
-
 def view_connection(scope: Scope, issuer: str) -> ConnectionView:
     """The actor's identity at a single sign-on provider, if there is one."""
     mine = select(SsoIdentity).where(SsoIdentity.user_id == scope.actor.user_id, SsoIdentity.issuer == issuer)

@@ -9,11 +9,12 @@ from rhesis_app.auth.actions.proof import Proof, prove_again
 from rhesis_app.auth.actions.reset import find_person
 from rhesis_app.auth.actions.second_factor import forget_second_factor
 from rhesis_app.auth.actions.sessions import require_session
-from rhesis_app.auth.queries import solely_owned, view_me
+from rhesis_app.auth.queries import view_me
 from rhesis_app.kernel.actor import Actor
 from rhesis_app.kernel.errors import Conflict, Invalid, NotFound
 from rhesis_app.kernel.host import Host
 from rhesis_app.kernel.scope import Scope
+from rhesis_app.tenancy.actions.members import sole_owner_of
 from rhesis_app.tenancy.models import User
 
 _NOT_MEANT: Final = "Type your own e-mail address to say that you mean it."
@@ -61,6 +62,6 @@ def _anybody(host: Host, email: str) -> Actor:
 
 
 def _refuse_last_owner(scope: Scope) -> None:
-    names = solely_owned(scope)
-    if names:
-        raise Conflict(_LAST.format(", ".join(names)))
+    owned = sole_owner_of(scope)
+    if owned:
+        raise Conflict(_LAST.format(", ".join(name for _, name in owned)))

@@ -141,7 +141,8 @@ def _keep(scope: Scope, vouched: Vouched, account: Row | None) -> None:
     session, user_id = scope.session, scope.actor.user_id
     if account is None:
         email = check_email(vouched.email)
-        session.add(User(id=user_id, email=email, name=_name(vouched.name) or email.partition("@")[0]))
+        name = _name(vouched.name) or email.partition("@")[0]
+        session.add(User(id=user_id, email=email, name=name, email_verified_at=func.now()))
         session.flush()
     if account is None or not account["is_linked"]:
         session.add(

@@ -7,8 +7,9 @@ from flask import Blueprint, Response, request, url_for
 from rhesis_app.auth.actions.address import UNSENT, ask_to_change, ask_to_verify, confirm_address, look_at_link
 from rhesis_app.auth.actions.deactivate import deactivate as deactivate_account
 from rhesis_app.auth.actions.proof import Proof
-from rhesis_app.auth.queries import solely_owned, view_me
+from rhesis_app.auth.queries import view_me
 from rhesis_app.kernel.errors import AppError, Conflict, Invalid, NotFound, TooMany
+from rhesis_app.tenancy.actions.members import sole_owner_of
 from rhesis_app.web.access import needs_sign_in
 from rhesis_app.web.htmx import go_to
 from rhesis_app.web.pages import render_page, say
@@ -122,7 +123,7 @@ def _deactivate_page(typed: str = "", *, error: AppError | None = None) -> Respo
         section="profile",
         typed=typed,
         me=view_me(scope),
-        solely_owned=solely_owned(scope),
+        solely_owned=tuple(name for _, name in sole_owner_of(scope)),
         **_said(error),
     )
 

@@ -141,7 +141,8 @@ def _keep_an_owner(scope: Scope, leaving: Place) -> None:
         scope.select(Membership.user_id)
         .join(Role, (Role.organization_id == Membership.organization_id) & (Role.id == Membership.role_id))
         .join(User, User.id == Membership.user_id)
-        .where(Role.name == OWNER, Role.is_builtin, Membership.left_at.is_(None), User.is_active)
+        .where(Role.name == OWNER, Role.is_builtin, Membership.left_at.is_(None))
+        .where(User.is_active, User.kind == "person")
     )
     if set(scope.session.scalars(owners)) <= {leaving.member.user_id}:
         raise Conflict(LAST)
