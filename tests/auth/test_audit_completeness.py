@@ -26,7 +26,6 @@ Leaves = Callable[[str, Callable[[], TestResponse]], bool]
 _PREVIEW = "shows what would be, and changes nothing"
 _TRIAL = "scores a draft; neither it nor its score is stored"
 _OWN_RESTORE = "brings back by the asset's own action, found in a registry, which is an entry"
-_OWN = "the asset's own restore leaves the entry; a table of kinds leads to it"
 # the routes whose code reaches no entry, each with its reason
 EXEMPT = {
     "POST auth_api.refresh": "a session goes on whose opening is an entry; a refresh token that is none any more is one too",
@@ -38,8 +37,6 @@ EXEMPT = {
     "POST prompts_api.preview": _PREVIEW,
     "POST recycle.restore": _OWN_RESTORE,
     "POST recycle_api.restore": _OWN_RESTORE,
-    "POST recycle.restore": _OWN,
-    "POST recycle_api.restore": _OWN,
     "POST schedules.preview": _PREVIEW,
     "POST schedules.preview_new": _PREVIEW,
     "POST schedules_api.preview": _PREVIEW,
@@ -53,10 +50,16 @@ _CALL = "calls out, which is an entry, and stores nothing else"
 # the operations that change nothing as they are sent here, each with its reason
 UNCHANGED = {
     "delete /invitations/{invitation_id}": _ENDED,
+    "delete /projects/{project_id}/members/{user_id}": _ENDED,
     "delete /reviews/{review_id}": _ENDED,
+    "delete /roles/{role_id}": "somebody has it",
+    "delete /service-accounts/{account_id}/tokens/{token_id}": _ENDED,
+    "patch /projects/{project_id}/members/{user_id}": "it is the role they have",
     "post /auth/login": _SECRET,
+    "post /auth/logout": "all sessions were ended before",
     "post /auth/refresh": _SECRET,
     "post /auth/register": "closed on this instance",
+    "post /auth/register/confirm": _SECRET,
     "post /auth/reset": "nobody is registered with that address",
     "post /auth/reset/confirm": _SECRET,
     "post /endpoints/{endpoint_id}/invoke": _CALL,
@@ -65,11 +68,21 @@ UNCHANGED = {
     "post /imports/{import_id}/job": "no row of the file is a test",
     "post /invitations/accept": _SECRET,
     "post /jobs/{job_id}/cancel": _ENDED,
+    "post /me/deactivate": _SECRET,
+    "post /me/email": _SECRET,
+    "post /me/email/confirm": _SECRET,
+    "post /me/email/verify": "no letters leave this instance",
     "post /me/password": _SECRET,
+    "post /me/totp/confirm": _SECRET,
+    "post /me/totp/off": _SECRET,
+    "post /me/totp/recovery-codes": _SECRET,
     "post /metrics/try": _TRIAL,
     "post /models/{model_id}/test": _CALL,
+    "post /organizations/{organization_id}/delete": "its name has to be typed",
     "post /organizations/{organization_id}/leave": "the last owner stays",
+    "post /organizations/{organization_id}/restore": "it is not being deleted",
     "post /organizations/{organization_id}/switch": "it is the active one",
+    "post /organizations/{organization_id}/transfer": "whoever is to have it was removed",
     "post /preflights": _PREVIEW,
     "post /prompts/{prompt_id}/preview": _PREVIEW,
     "post /prompts/{prompt_id}/use-newest": _ENDED,
@@ -204,7 +217,19 @@ def test_every_operation_that_changes_something_leaves_an_entry(app: Flask, char
 def _when(operation: Operation) -> int:
     """What is taken away is taken away before it is restored, and oneself comes last."""
     path = operation.path
-    if path.endswith(("/logout", "/leave", "/switch", "/end-others", "/me/password")):
+    if path.endswith(
+        (
+            "/logout",
+            "/leave",
+            "/switch",
+            "/end-others",
+            "/end-all",
+            "/me/password",
+            "/deactivate",
+            "/delete",
+            "/transfer",
+        )
+    ):
         return 3
     return 2 if path.endswith("/restore") else int(operation.method == "delete")
 
