@@ -106,6 +106,7 @@ def test_what_runs_is_cancelled_and_who_is_invited_does_not_come(app: Flask, ali
         assert alice.api.get(f"/test-runs/{run_id}").json["status"] == "cancelled"
     body = {"token": link.rpartition("/")[2], "name": "Dana", "password": PASSWORD}
     assert ApiClient(app, None).post("/invitations/accept", body).status_code == 404
+    assert alice.api.post("/invitations", {"email": "finn@example.org", "role": "Viewer"}).status_code == 409
 
 
 def test_schedules_wait_and_serve_once_what_was_missed(alice: Person, mine: ApiClient, superuser: Engine) -> None:
