@@ -151,7 +151,7 @@ PROJECT_NAVIGATION = (
             ),
             NavEntry(
                 key="project_members",
-                label="Members",
+                label="Project members",
                 icon="user",
                 endpoint="projects.members",
                 needs=Permission.MEMBER_READ,

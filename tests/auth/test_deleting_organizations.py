@@ -12,6 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 from rhesis_app.infra.orm import Base
 from rhesis_app.runs.actions.fire import fire_due
+from rhesis_app.runs.actions.sweep import sweep
 from rhesis_app.tenancy.actions.deletion import erase_due
 from rhesis_app.tenancy.actions.members import hold_members
 from rhesis_app.tenancy.models import AuditEntry
@@ -105,6 +106,7 @@ def test_what_runs_is_cancelled_and_who_is_invited_does_not_come(app: Flask, ali
         assert alice.api.get(f"/test-runs/{run_id}").json["status"] == "cancelled"
     body = {"token": link.rpartition("/")[2], "name": "Dana", "password": PASSWORD}
     assert ApiClient(app, None).post("/invitations/accept", body).status_code == 404
+    assert alice.api.post("/invitations", {"email": "finn@example.org", "role": "Viewer"}).status_code == 409
 
 
 def test_schedules_wait_and_serve_once_what_was_missed(alice: Person, mine: ApiClient, superuser: Engine) -> None:
@@ -175,7 +177,7 @@ def test_it_is_erased_whole_and_nothing_of_others(
     assert len(theirs) > 25
     assert deleted(signed_in(app, charlie.email), charlie, "Organization B").status_code == 200
     let_grace_pass(superuser, charlie)
-    assert erase_due(charlie.host) == 1
+    assert sweep(charlie.host).erased == 1
     assert rows_of(superuser, charlie) == {}
     assert rows_of(superuser, alice) == other
     assert charlie.api.get("/me").status_code == 401

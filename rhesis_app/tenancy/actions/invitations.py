@@ -14,7 +14,7 @@ from rhesis_app.kernel.scope import Scope
 from rhesis_app.notifications.actions.announce import announce
 from rhesis_app.notifications.rules.events import INVITED, Event, Message, Recipient
 from rhesis_app.tenancy.actions.members import ABOVE, hold_members, named_role
-from rhesis_app.tenancy.models import Invitation, Membership, Role, User
+from rhesis_app.tenancy.models import Invitation, Membership, Organization, Role, User
 from rhesis_app.tenancy.queries.invitations import InvitationView, held_invitation, view_invitation
 from rhesis_app.tenancy.queries.members import roles_by_name
 from rhesis_app.tenancy.queries.roles import role_permissions
@@ -107,7 +107,11 @@ def _refuse_known(scope: Scope, address: str) -> None:
         .where(User.email == address, Membership.left_at.is_(None))
     )
     waiting = scope.select(Invitation.id).with_only_columns(func.count()).where(*OPEN).scalar_subquery()
-    known = scope.session.execute(select(member.exists().label("is_member"), waiting.label("waiting"))).one()
+    closed = select(Organization.delete_after).where(Organization.id == scope.organization_id).scalar_subquery()
+    columns = (member.exists().label("is_member"), waiting.label("waiting"), closed.label("delete_after"))
+    known = scope.session.execute(select(*columns)).one()
+    if known.delete_after is not None:
+        raise Conflict("The organization is being deleted. Restore it before you invite anybody.")
     if known.is_member:
         raise Conflict(_MEMBER.format(address), errors={"email": [_MEMBER.format(address)]})
     # one that ran out makes room for the new one

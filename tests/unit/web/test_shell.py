@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from rhesis_app.kernel.permissions import Permission
+from rhesis_app.kernel.permissions import BUILT_IN_ROLES, Permission
 from rhesis_app.web.shell import ProjectLink, Shell, initials_of
 
 SHELL = Shell(
@@ -38,7 +38,7 @@ def test_without_a_name_the_address_gives_the_initials() -> None:
 
 def test_outside_a_project_there_is_no_project_navigation() -> None:
     assert SHELL.groups == ()
-    inside = replace(SHELL, project=ProjectLink(name="P", slug="p"), may_here=frozenset(Permission))
+    inside = replace(SHELL, project=ProjectLink(name="P", slug="p"), may_here=BUILT_IN_ROLES["Viewer"])
     assert [entry.key for group in inside.groups for entry in group.entries] == [
         "overview",
         "runs",
@@ -55,6 +55,19 @@ def test_outside_a_project_there_is_no_project_navigation() -> None:
         "endpoints",
         "models",
     ]
+
+
+def test_what_may_not_be_opened_in_the_project_is_not_shown_whatever_holds_across_the_organization() -> None:
+    inside = replace(SHELL, project=ProjectLink(name="P", slug="p"), may=BUILT_IN_ROLES["Owner"])
+    seen = replace(inside, may_here=frozenset({Permission.RUN_READ})).groups
+    assert [(group.label, [entry.key for entry in group.entries]) for group in seen] == [
+        ("Project", ["overview", "runs", "schedules", "compare", "reports"]),
+        ("Define", ["gates"]),
+    ]
+
+
+def test_whoever_reads_one_project_sees_what_is_done_in_the_background() -> None:
+    assert [entry.key for entry in replace(SHELL, reads_projects=True).settings] == ["preferences", "jobs"]
 
 
 def test_settings_that_may_not_be_opened_are_not_shown() -> None:
