@@ -207,3 +207,9 @@ def test_the_database_function_tells_of_ids_alone(alice: Person, charlie: Person
 
 def _json(found: tuple[int, str]) -> dict[str, Any]:
     return dict(json.loads(found[1]))
+
+
+def test_what_is_too_large_to_be_read_is_answered_as_before(alice: Person, charlie: Person) -> None:
+    theirs = charlie.api.post("/projects", {"name": "Charlies"}).json["id"]
+    large = {"data": b"x" * (13 * 1024 * 1024), "content_type": "application/json"}
+    assert sent(alice, "DELETE", f"/projects/{theirs}", **large)[0] == 404

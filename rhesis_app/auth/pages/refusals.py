@@ -35,7 +35,10 @@ def register_refusals(app: Flask) -> None:
     def _watch(response: Response) -> Response:
         if response.status_code < 400 or request.url_rule is None:
             return response
-        note = _note(response.status_code)
+        try:
+            note = _note(response.status_code)
+        except HTTPException:
+            return response  # what was sent cannot be read, be it for its size
         if note is not None:
             response.call_on_close(partial(_write, note, runtime()))
         return response
@@ -81,11 +84,8 @@ def _of_text(name: str, note: Callable[..., None], asked: Asked, **more: Any) ->
 
 def _ids() -> tuple[UUID, ...]:
     """The ids that stand in the address or in what was sent."""
-    try:
-        body = request.get_data()[:_LONGEST].decode("utf-8", "replace") if request.is_json else ""
-        said = " ".join([request.full_path, body, *request.form.values()])
-    except HTTPException:
-        said = request.full_path  # what was sent is larger than is taken
+    body = request.get_data()[:_LONGEST].decode("utf-8", "replace") if request.is_json else ""
+    said = " ".join([request.full_path, body, *request.form.values()])
     return tuple({UUID(found) for found in _ID.findall(said)})[:_MOST_IDS]
 
 
