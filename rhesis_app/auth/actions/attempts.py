@@ -1,18 +1,11 @@
 """What is counted before it is looked at: sign-ins, and letters for a forgotten password."""
 
-import time
 from dataclasses import dataclass
-from typing import Final
 from uuid import UUID
 
 from rhesis_app.auth.rules import FAILURE_WINDOW_MINUTES
 from rhesis_app.kernel.host import Host
 from rhesis_app.kernel.ids import new_id
-
-_AT_ONCE: Final = 3
-_AT_ONCE_FROM_ONE: Final = 10
-_STEP_S: Final = 0.1
-_LONGEST_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,12 +16,6 @@ class Attempt:
     of_account: int
     of_origin: int
     of_both: int
-
-    @property
-    def pause_s(self) -> float:
-        """How long it has to wait: a typing mistake not at all, each further guess longer, and none as long as would hold up a server."""
-        over = max(self.of_both - _AT_ONCE, self.of_origin - _AT_ONCE_FROM_ONE, 0)
-        return min(_LONGEST_S, over * _STEP_S)
 
 
 def note_attempt(host: Host, *, account: str, origin: str) -> Attempt:
@@ -50,9 +37,3 @@ def note_attempt(host: Host, *, account: str, origin: str) -> Attempt:
 def forget_attempt(host: Host, attempt: Attempt) -> None:
     """It was none after all: what was right, or refused unseen, keeps nobody waiting."""
     host.ask("DELETE FROM login_attempt WHERE id = :id RETURNING 1", id=attempt.id)
-
-
-def slow_down(attempt: Attempt) -> None:
-    """Let whoever guesses wait before the guess is looked at."""
-    if attempt.pause_s:
-        time.sleep(attempt.pause_s)

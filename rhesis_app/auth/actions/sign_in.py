@@ -8,7 +8,8 @@ from uuid import UUID
 
 from sqlalchemy import Interval, func, literal, update
 
-from rhesis_app.auth.actions.attempts import Attempt, forget_attempt, note_attempt, slow_down
+from rhesis_app.auth.actions.attempts import Attempt, forget_attempt, note_attempt
+from rhesis_app.auth.actions.slowing import slow_down
 from rhesis_app.auth.models import RefreshToken, Session
 from rhesis_app.auth.rules import (
     FAILURE_WINDOW_MINUTES,
