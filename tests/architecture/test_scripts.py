@@ -1,4 +1,4 @@
-"""Our own scripts write texts as texts, listen to nobody else, and keep nothing but the theme."""
+"""Our own scripts write texts as texts, listen to nobody else, keep nothing but the theme, and let people paste."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 SCRIPTS = sorted((Path(__file__).parents[2] / "static/js").glob("*.js"))
 NEVER = re.compile(
     r"\b(?:innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval|Function|sessionStorage|indexedDB|document\.cookie|postMessage)\b"
-    r"|addEventListener\(\s*[\"']message|set(?:Timeout|Interval)\(\s*[\"'`]"
+    r"|addEventListener\(\s*[\"'](?:message|paste)|set(?:Timeout|Interval)\(\s*[\"'`]"
 )
 KEPT = re.compile(r"localStorage\.\w+\(\s*[\"'](\w+)")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-NODE = re.compile(r"tests/[\w/]+\.py::test_\w+")
+NODE = re.compile(r"(?:tests|plugins)/[\w/]+\.py::test_\w+")
 STATES = {"tested", "documented", "operator", "not applicable", "open"}
 # of OWASP ASVS 5.0.0, by level
 REQUIREMENTS = {"1": 70, "2": 183}

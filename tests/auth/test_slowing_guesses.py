@@ -3,15 +3,16 @@
 import pytest
 from flask import Flask
 
-from rhesis_app.auth.actions import attempts
+from rhesis_app.auth.actions import slowing
 from rhesis_app.auth.actions.attempts import Attempt
+from rhesis_app.auth.actions.slowing import pause_of
 from rhesis_app.auth.rules import FAILURES_PER_ACCOUNT, FAILURES_PER_ADDRESS
 from rhesis_app.kernel.ids import new_id
 from tests.people import Person
 
 
 def pause(of_both: int, of_origin: int) -> float:
-    return Attempt(id=new_id(), of_account=of_both, of_origin=of_origin, of_both=of_both).pause_s
+    return pause_of(Attempt(id=new_id(), of_account=of_both, of_origin=of_origin, of_both=of_both))
 
 
 def test_pauses_grow_and_end_at_a_second() -> None:
@@ -26,7 +27,7 @@ def test_a_sign_in_waits_as_long_as_its_attempt_says(
     app: Flask, alice: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waited: list[float] = []
-    monkeypatch.setattr(attempts.time, "sleep", waited.append)
+    monkeypatch.setattr(slowing.time, "sleep", waited.append)
     body = {"email": alice.email, "password": "wrong password"}
     codes = [
         app.test_client().post("/api/v1/auth/login", json=body).status_code for _ in range(FAILURES_PER_ACCOUNT + 1)

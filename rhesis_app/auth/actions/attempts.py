@@ -15,10 +15,6 @@ from rhesis_app.kernel.ids import new_id
 from rhesis_app.kernel.keys import digest
 
 _SAME_S: Final = 0.25
-_AT_ONCE: Final = 3
-_AT_ONCE_FROM_ONE: Final = 10
-_STEP_S: Final = 0.1
-_LONGEST_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,12 +25,6 @@ class Attempt:
     of_account: int
     of_origin: int
     of_both: int
-
-    @property
-    def pause_s(self) -> float:
-        """How long it has to wait: a typing mistake not at all, each further guess longer, and none as long as would hold up a server."""
-        over = max(self.of_both - _AT_ONCE, self.of_origin - _AT_ONCE_FROM_ONE, 0)
-        return min(_LONGEST_S, over * _STEP_S)
 
 
 def note_attempt(host: Host, *, account: str, origin: str) -> Attempt:
@@ -77,9 +67,3 @@ def as_long_for_everybody() -> Iterator[None]:
     began = time.monotonic()
     yield
     time.sleep(max(0.0, _SAME_S - (time.monotonic() - began)))
-
-
-def slow_down(attempt: Attempt) -> None:
-    """Let whoever guesses wait before the guess is looked at."""
-    if attempt.pause_s:
-        time.sleep(attempt.pause_s)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
-from rhesis_app.auth.actions.attempts import Attempt, forget_attempt, note_attempt, slow_down
+from rhesis_app.auth.actions.attempts import Attempt, forget_attempt, note_attempt
+from rhesis_app.auth.actions.slowing import slow_down
 from rhesis_app.auth.queries import view_me
 from rhesis_app.auth.rules import (
     FAILURE_WINDOW_MINUTES,

@@ -1,6 +1,7 @@
 """nginx.conf and the gunicorn configuration as they are, in front of an application that says what reached it."""
 
 import json
+import socket
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ pytestmark = pytest.mark.integration
 
 ECHO = """
 import json
+import socket
 calls = 0
 class Runtime:
     forks = 0
@@ -149,3 +151,38 @@ def test_an_address_line_past_the_limit_is_refused(gunicorn: Front, nginx: Front
 
 def test_each_worker_is_told_that_it_was_forked(gunicorn: Front) -> None:
     assert str(seen(gunicorn, "/")["forks"]) == "1"
+
+
+HEAD = b"POST /first HTTP/1.1\r\nHost: a\r\n"
+HIDDEN = b"GET /smuggled HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+TWO_ENDS = {
+    "two lengths": HEAD + b"Content-Length: 5\r\nContent-Length: 64\r\n\r\n0\r\n\r\n" + HIDDEN,
+    "length and chunks": HEAD + b"Content-Length: 64\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + HIDDEN,
+    "chunks twice": HEAD + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n" + HIDDEN,
+    "no known encoding": HEAD + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n" + HIDDEN,
+    "space before the colon": HEAD + b"Transfer-Encoding : chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n" + HIDDEN,
+    "a length that is none": HEAD + b"Content-Length: +5\r\n\r\n0\r\n\r\n" + HIDDEN,
+    "a chunk that is none": HEAD + b"Transfer-Encoding: chunked\r\n\r\n0x5\r\nhello\r\n0\r\n\r\n" + HIDDEN,
+}
+
+
+def answered(port: int, message: bytes) -> bytes:
+    """All that comes back until the connection is closed, or nothing more for a second."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(message)
+        connection.settimeout(1.0)
+        came = b""
+        try:
+            while part := connection.recv(65536):
+                came += part
+        except TimeoutError:
+            pass
+        return came
+
+
+@pytest.mark.parametrize("message", TWO_ENDS.values(), ids=TWO_ENDS)
+@pytest.mark.parametrize("which", [0, 1], ids=["gunicorn", "nginx"])
+def test_a_message_with_two_ends_hides_no_other(ports: tuple[int, int], which: int, message: bytes) -> None:
+    came = answered(ports[which], message)
+    assert b"/smuggled" not in came
+    assert came[:12] in {b"HTTP/1.1 400", b"HTTP/1.1 501"}, came[:200]

@@ -67,7 +67,7 @@ def test_what_may_not_be_opened_in_the_project_is_not_shown_whatever_holds_acros
 
 
 def test_whoever_reads_one_project_sees_what_is_done_in_the_background() -> None:
-    assert [entry.key for entry in replace(SHELL, reads_projects=True).settings] == ["preferences", "jobs"]
+    assert [entry.key for entry in replace(SHELL, reads_projects=True).settings] == ["preferences", "jobs", "recycle"]
 
 
 def test_settings_that_may_not_be_opened_are_not_shown() -> None:
