@@ -73,6 +73,13 @@ from rhesis_app.reports import api as reports_api
 from rhesis_app.reports import jobs as reports_jobs
 from rhesis_app.reports import pages as reports_pages
 from rhesis_app.reports.actions.announce import announce_run
+from rhesis_app.retention import jobs as retention_jobs
+from rhesis_app.retention.api import archives as archives_api
+from rhesis_app.retention.api import keeping as retention_api
+from rhesis_app.retention.api import recycle as recycle_api
+from rhesis_app.retention.pages import archives as archives_pages
+from rhesis_app.retention.pages import projects as project_archive_pages
+from rhesis_app.retention.pages import recycle as recycle_pages
 from rhesis_app.runs import jobs as runs_jobs
 from rhesis_app.runs.actions.tell import ask_to_tell_plugins
 from rhesis_app.runs.api import runs as runs_api
@@ -132,6 +139,9 @@ PAGES: tuple[ModuleType, ...] = (
     gates_pages,
     analysis_pages,
     reports_pages,
+    recycle_pages,
+    archives_pages,
+    project_archive_pages,
     jobs_pages,
     preferences_pages,
     notifications_pages,
@@ -161,11 +171,21 @@ APIS: tuple[ModuleType, ...] = (
     schedules_api,
     insights_api,
     reports_api,
+    recycle_api,
+    archives_api,
+    retention_api,
     jobs_api,
     preferences_api,
     notifications_api,
 )
-JOBS: tuple[ModuleType, ...] = (runs_jobs, imports_jobs, insights_jobs, reports_jobs, notifications_jobs)
+JOBS: tuple[ModuleType, ...] = (
+    runs_jobs,
+    imports_jobs,
+    insights_jobs,
+    reports_jobs,
+    retention_jobs,
+    notifications_jobs,
+)
 LISTENERS: dict[str, tuple[Listener, ...]] = {"run.finished": (decide_run,), "run.recounted": (decide_run,)}
 
 

@@ -61,6 +61,7 @@ def worker(*, queue: str, burst: bool) -> None:
 def sweep(*, once: bool) -> None:
     """Take care of runs that nobody drives; workers do this by themselves."""
     from rhesis_app.infra.start_check import PATIENCE_S
+    from rhesis_app.retention.actions.keep import erase_what_is_old
     from rhesis_app.runs.actions.sweep import sweep as one_round
     from rhesis_app.worker import sweep_for_ever
 
@@ -68,6 +69,7 @@ def sweep(*, once: bool) -> None:
     if not once:
         sweep_for_ever(host.settings, host)
     click.echo(one_round(host))
+    click.echo(erase_what_is_old(host))
 
 
 @main.command()
@@ -124,6 +126,28 @@ def restore(file: Path, *, data: Path | None, replace: bool) -> None:
         check_file(file)
         with resting(_environment(data)) as installation:
             restore_backup(installation, file, replace=replace, say=click.echo)
+
+
+@main.command("import-organization")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.option("--owner", default="", help="Which owner gets the link to sign in [default: the first one].")
+@click.option("--url", default="", help="Where this instance is reached, such as https://rhesis.example.org.")
+def import_organization_command(file: Path, *, owner: str, url: str) -> None:
+    """Bring an organization's archive FILE into an instance where nobody is yet."""
+    from rhesis_app.kernel.errors import AppError
+    from rhesis_app.retention.actions.bring_in import import_organization, link_for_owner
+
+    host = _fit_host(running=True)
+    try:
+        imported = import_organization(host, file)
+        email, path = link_for_owner(host, imported.organization_id, owner)
+    except AppError as problem:
+        raise click.ClickException(problem.detail) from problem
+    click.echo(f"{imported.organization} is here: {sum(imported.rows.values()):,} rows.")
+    if imported.secrets:
+        click.echo(f"Secrets did not travel: enter those of {imported.secrets} endpoints and models again.")
+    click.echo("Schedules are paused. Everybody chooses a password by a link, which Members offers.")
+    click.echo(f"{email} signs in first, within half an hour: {url}{path}")
 
 
 @main.command()

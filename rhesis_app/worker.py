@@ -25,10 +25,12 @@ from rhesis_app.infra.embedded.leash import die_with_parent
 from rhesis_app.infra.rq_queue import RqQueue, connect_redis
 from rhesis_app.infra.runtime import Runtime
 from rhesis_app.kernel.actor import Actor
+from rhesis_app.retention.actions.keep import erase_what_is_old
 from rhesis_app.runs.actions.sweep import release_dead, sweep
 
 _SWEEP_S = 10.0
 _CALLED_S = 0.5
+_ERASE_S = 3600.0
 _SWEEPER_LOCK = 7265736974
 _log = logging.getLogger(__name__)
 _held: list[Runtime] = []
@@ -120,10 +122,12 @@ def sweep_for_ever(
     ended, called = stop or threading.Event(), called or threading.Event()
     engine = private_engine(settings)
     mine = replace(host, engine=engine, queue=RqQueue(connect_redis(settings.redis_url), host.jobs))
-    is_call = False
+    is_call, erase_at = False, 0.0
     while not ended.is_set():
         try:
-            _sweep_once(mine, engine, is_call=is_call)
+            leads = _sweep_once(mine, engine, is_call=is_call)
+            if leads and time.monotonic() >= erase_at and not erase_what_is_old(mine).is_more:
+                erase_at = time.monotonic() + _ERASE_S
         except SQLAlchemyError:
             _log.warning("the sweeper could not reach the database; trying again")
         except Exception:  # noqa: BLE001 without its sweeper a worker's machine forgets what its dead held
@@ -131,16 +135,21 @@ def sweep_for_ever(
         is_call = _await_round(ended, called)
 
 
-def _sweep_once(mine: Runtime, engine: Engine, *, is_call: bool) -> None:
-    """One round: alone among the sweepers, but beside another one where a dead process's work has just come back."""
+def _sweep_once(mine: Runtime, engine: Engine, *, is_call: bool) -> bool:
+    """One round: alone among the sweepers, but beside another one where a dead process's work has just come back.
+
+    True where this process was the leader.
+    """
     released = release_dead(mine)
     if is_call:
         if released:
             sweep(mine)
-        return
+        return False
     with engine.connect() as connection:
         if connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _SWEEPER_LOCK}).scalar_one():
             sweep(mine)
+            return True
+    return False
 
 
 def _await_round(ended: threading.Event, called: threading.Event) -> bool:

@@ -199,6 +199,11 @@ class Test(Identified, Stamped, Archivable, TenantOwned, Base):
         belongs_to("requirement_id", "requirement"),
         Index("ix_test_project_id_id", "organization_id", "project_id", "id"),
         belongs_to("prompt_version_id", "prompt_version"),
+        Index(
+            "ix_test_archived_at",
+            *("organization_id", "archived_at"),
+            postgresql_where=text("archived_at IS NOT NULL"),
+        ),
         Index("ix_test_requirement_id", "organization_id", "requirement_id"),
         Index(
             "ix_test_prompt_version_id",

@@ -26,8 +26,14 @@ def index() -> Response:
     links = queries.list_project_links(current_scope())
     if len(links) == 1:
         return Response(status=303, headers={"Location": f"/p/{links[0].slug}/"})
-    can_write = current_scope().may(Permission.PROJECT_WRITE)
-    return render_page("projects/index.html", section="projects", projects=links, can_write=can_write)
+    scope = current_scope()
+    return render_page(
+        "projects/index.html",
+        section="projects",
+        projects=links,
+        can_write=scope.may(Permission.PROJECT_WRITE),
+        can_archive=scope.may(Permission.PROJECT_DELETE),
+    )
 
 
 @blueprint.post("/projects")
@@ -63,6 +69,7 @@ def overview(slug: str) -> Response:
         plot=trend_plot([(f"#{run.number}", run.pass_rate) for run in trend]),
         can_write=scope.may(Permission.TEST_SET_WRITE, project=project.id),
         can_execute=scope.may(Permission.RUN_EXECUTE, project=project.id),
+        can_archive=scope.may(Permission.PROJECT_DELETE, project=project.id),
         is_demo=current_identity().is_demo,
         can_remove_demo=current_identity().is_demo and scope.may(Permission.ORGANIZATION_DELETE),
         now=scope.now,

@@ -37,6 +37,8 @@ class User(Identified, Stamped, Base):
     epoch: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     theme: Mapped[str] = mapped_column(default="auto", server_default="auto")
     last_login_at: Mapped[datetime | None]
+    # set while somebody came with an organization's archive and has chosen no password here yet
+    imported_at: Mapped[datetime | None]
 
 
 class UserPassword(Base):

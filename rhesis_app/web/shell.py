@@ -154,6 +154,16 @@ SETTINGS_NAVIGATION = (
     NavEntry(
         key="audit", label="Audit log", icon="clipboard-check", endpoint="audit.index", needs=Permission.AUDIT_READ
     ),
+    NavEntry(
+        key="recycle", label="Recycle bin", icon="trash-2", endpoint="recycle.index", needs=Permission.PROJECT_READ
+    ),
+    NavEntry(
+        key="data",
+        label="Organization data",
+        icon="archive",
+        endpoint="archives.index",
+        needs=Permission.ORGANIZATION_DELETE,
+    ),
     NavEntry(key="plugins", label="Plugins", icon="puzzle", endpoint="plugins.index", needs=Permission.PLUGIN_READ),
 )
 

@@ -22,6 +22,7 @@ CANARY = "charlies-canary"
 BODIES: dict[tuple[str, str], Any] = {
     ("members_api.Member", "PATCH"): {"role": "Viewer"},
     ("organizations_api.Organization", "PATCH"): {"name": "Stolen"},
+    ("retention_api.Retention", "PATCH"): {"result_days": 30},
     ("runs_api.start", "POST"): {"endpoint_id": "{endpoint_id}", "metric_ids": []},
     ("endpoints_api.invoke", "POST"): {"input": "hello"},
     ("runs_api.Reviews", "POST"): {"verdict": "passed"},
@@ -139,6 +140,7 @@ def everything_of(charlie: Person) -> Theirs:
     schedule = charlie.api.post("/schedules", parts | {"cron": "0 6 * * *", "time_zone": "Europe/Berlin"}).json
     report = charlie.api.post("/reports", {"run_id": str(run_id), "exporter": "html.run"}).json
     charlie.api.post(f"/test-runs/{run_id}/analysis")
+    archive = charlie.api.post("/archives", {}).json
     invitation = charlie.api.post("/invitations", {"email": f"{CANARY}@example.org", "role": "Viewer"}).json
     do_jobs(charlie)
     token = charlie.api and world.ask("SELECT id FROM api_token LIMIT 1")[0].id
@@ -172,6 +174,9 @@ def everything_of(charlie: Person) -> Theirs:
             "gate_id": gate["id"],
             "review_id": reviewed["reviews"][0]["id"],
             "schedule_id": schedule["id"],
+            "kind": "requirement",
+            "archive_id": archive["id"],
+            "asset_id": requirement,
         }
     )
 

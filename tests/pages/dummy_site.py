@@ -15,6 +15,7 @@ TEMPLATES = site_directory() / "templates"
 NOW = datetime(2026, 6, 18, 11, 12, 0, tzinfo=UTC)
 
 RULES = {
+    "archives.index": "/settings/data",
     "auth.login": "/login",
     "auth.logout": "/logout",
     "auth.first_start": "/start/<token>",
@@ -28,6 +29,7 @@ RULES = {
     "auth.revoke_token": "/settings/tokens/<token_id>/revoke",
     "audit.index": "/settings/audit",
     "plugins.index": "/settings/plugins",
+    "recycle.index": "/settings/recycle-bin",
     "jobs.index": "/settings/jobs",
     "preferences.index": "/settings/notifications",
     "projects.index": "/",

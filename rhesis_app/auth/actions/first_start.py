@@ -19,7 +19,7 @@ from rhesis_app.kernel.scope import Scope
 from rhesis_app.tenancy.actions.organizations import NewOwner, found_organization
 
 USED: Final = "This link was used already, or somebody set this instance up meanwhile."
-_FIRST_OWNER_LOCK: Final = 7265736975
+FIRST_OWNER_LOCK: Final = 7265736975
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +100,7 @@ def sign_in_by_link(host: Host, token: str, client: Client) -> SignedIn:
 def _use_first_start(scope: Scope, token: str) -> None:
     """Use the link up in this transaction. Whoever comes at the same time, be it by another link, waits and is too late."""
     session = scope.session
-    session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _FIRST_OWNER_LOCK})
+    session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": FIRST_OWNER_LOCK})
     is_needed = session.scalar(text("SELECT needs_first_owner()"))
     used = text("SELECT count(*) FROM use_one_time_token(:digest, 'first_start')")
     if not is_needed or not session.scalar(used, {"digest": digest(token)}):

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Interval, func, insert, literal, select, text
+from sqlalchemy import Interval, func, insert, literal, select, text, update
 
 from rhesis_app.auth.actions.account import set_password
 from rhesis_app.auth.actions.attempts import forget_attempt, note_attempt
@@ -74,7 +74,8 @@ def make_reset_link(scope: Scope, user_id: UUID) -> str:
 
 def make_operators_link(host: Host, email: str) -> str:
     """The same for whoever runs the server, for anybody. Raises NotFound."""
-    actor = _registered(host, email.strip().lower())
+    address = email.strip().lower()
+    actor = _registered(host, address) or _imported(host, address)
     if actor is None or actor.user_id is None:
         raise NotFound(f"Nobody is registered as {email}.")
     with host.open_scope(actor) as scope, scope.atomic():
@@ -102,6 +103,7 @@ def reset_password(host: Host, token: str, password: str, *, ip: str | None) -> 
             if session.scalar(used, {"digest": digest(token)}) is None:
                 raise NotFound(ENDED)
             set_password(scope, hashed)
+            _admit_imported(scope)
             scope.record("password.reset", "user", actor.user_id)
 
 
@@ -118,6 +120,18 @@ def _registered(host: Host, address: str) -> Actor | None:
     if not rows or not rows[0]["is_active"] or rows[0]["first_organization_id"] is None:
         return None
     return _person(rows[0]["user_id"], rows[0]["organization_id"] or rows[0]["first_organization_id"])
+
+
+def _imported(host: Host, address: str) -> Actor | None:
+    """Whoever came with an organization's archive and has no password here yet."""
+    rows = host.ask("SELECT * FROM find_imported(:email)", email=address)
+    return _person(rows[0]["user_id"], rows[0]["organization_id"]) if rows else None
+
+
+def _admit_imported(scope: Scope) -> None:
+    """Whoever came with an archive may sign in from here on; somebody who was shut out stays so."""
+    mine = update(User).where(User.id == scope.actor.user_id, User.imported_at.is_not(None))
+    scope.session.execute(mine.values(is_active=True, imported_at=None))
 
 
 def _person(user_id: UUID, organization_id: UUID) -> Actor:

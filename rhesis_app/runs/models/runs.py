@@ -44,6 +44,7 @@ class TestRun(Identified, Stamped, TenantOwned, Base):
         belongs_to("schedule_id", "schedule"),
         belongs_to("recording_run_id", "test_run"),
         Index("ix_test_run_open", "id", postgresql_where=text("finished_at IS NULL")),
+        Index("ix_test_run_finished_at", "organization_id", "finished_at"),
         Index("ix_test_run_test_set_id", "organization_id", "test_set_id", "number"),
         Index(
             "ix_test_run_schedule_id",
