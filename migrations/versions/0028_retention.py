@@ -14,7 +14,6 @@ down_revision = "0027"
 
 def upgrade() -> None:
     op.add_column("app_user", sa.Column("imported_at", postgresql.TIMESTAMP(timezone=True), nullable=True))
-    op.create_index("ix_audit_entry_object_id", "audit_entry", ["organization_id", "object_id"])
     op.create_index("ix_test_run_finished_at", "test_run", ["organization_id", "finished_at"])
     op.create_index(
         "ix_test_archived_at",
