@@ -124,7 +124,7 @@ def odd_addresses(page: str, number: int) -> Iterator[str]:
 
 
 def complaint(answer: TestResponse, caplog: pytest.LogCaptureFixture) -> str:
-    said = [word for word in INSIDE if word in answer.text]
+    said = [word for word in INSIDE if word.encode() in answer.data]
     logged = [str(record.exc_info[1])[:200] for record in caplog.records if record.exc_info]
     caplog.clear()
     return f"{answer.status_code} {said} {logged}" if answer.status_code >= 500 or said or logged else ""

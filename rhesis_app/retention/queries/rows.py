@@ -1,6 +1,6 @@
 """The rows of an organization as JSON, a table at a time: PostgreSQL writes them, and reads them back as they were."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -55,7 +55,7 @@ def count_rows(scope: Scope, source: RowSource) -> int:
     return int(scope.session.scalar(query) or 0)
 
 
-def rows_as_json(scope: Scope, source: RowSource) -> Iterator[str]:
+def rows_as_json(scope: Scope, source: RowSource) -> Generator[str, None, None]:
     """Each row as a JSON object on one line, by primary key; read in batches."""
     line = (
         select(*(_value(source, name) for name in source.columns))
