@@ -195,7 +195,7 @@ def test_a_project_is_archived_from_its_page_and_undone(alice: Person, project: 
     assert alice.web.get(f"/p/{project.slug}/").status_code == 404
     undo = f"/settings/recycle-bin/project/{project.id}/restore"
     assert f'action="{undo}"' in alice.web.get(f"/p/{other['slug']}/").text
-    alice.web.post(undo)
+    assert alice.web.post(undo).headers["Location"] == "/"
     assert alice.web.get(f"/p/{project.slug}/").status_code == 200
 
 

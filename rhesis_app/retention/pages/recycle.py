@@ -50,4 +50,5 @@ def restore(kind: str, asset_id: UUID) -> Response:
         say(error.detail, kind="failed")
     else:
         say(f"The {KINDS[restored.kind].title.lower()} is back.")
-    return go_to(safe_next(request.form.get("next"), url_for("recycle.index")))
+    home = "projects.index" if kind == "project" else "recycle.index"
+    return go_to(safe_next(request.form.get("next"), url_for(home)))
