@@ -23,7 +23,19 @@ def upgrade() -> None:
     )
     _archives()
     cursor = op.get_bind().connection.cursor()
-    for statement in (policies("archive"), policies("archive_chunk"), GRANTS, FIND, OLD, ERASE, DUE, SWEEP, CLOSE):
+    for statement in (
+        policies("archive"),
+        policies("archive_chunk"),
+        GRANTS,
+        FIND,
+        OLD,
+        ERASE,
+        PRUNE,
+        IMPORT,
+        DUE,
+        SWEEP,
+        CLOSE,
+    ):
         cursor.execute(statement)
 
 
@@ -140,6 +152,43 @@ BEGIN
 END $$;
 """
 
+# Whole batches from the beginning of the chain: their seals stay, marked, so that what is left can still be checked.
+PRUNE = """
+CREATE FUNCTION prune_audit(before timestamptz, most integer) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE here uuid := app_organization(); young integer; gone integer[]; erased integer;
+BEGIN
+  IF before > now() - interval '1 day' THEN RAISE EXCEPTION 'the audit log is kept for a day at least'; END IF;
+  PERFORM pg_advisory_xact_lock(hashtextextended('audit_seal ' || here::text, 0));
+  SELECT min(s.number) INTO young FROM audit_seal s WHERE s.organization_id = here AND s.pruned_at IS NULL AND s.last_at >= before;
+  gone := ARRAY(SELECT s.number FROM audit_seal s WHERE s.organization_id = here AND s.pruned_at IS NULL AND s.last_at < before
+                   AND (young IS NULL OR s.number < young) ORDER BY s.number LIMIT most);
+  DELETE FROM audit_entry e WHERE e.organization_id = here AND e.seal_number = ANY (gone);
+  GET DIAGNOSTICS erased = ROW_COUNT;
+  UPDATE audit_seal s SET pruned_at = now() WHERE s.organization_id = here AND s.number = ANY (gone);
+  RETURN erased;
+END $$;
+"""
+
+# The application writes no seals and puts no entry into a batch. An organization that comes into an empty instance brings both.
+IMPORT = """
+CREATE FUNCTION import_audit_seals(rows json) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+  IF NOT needs_first_owner() OR EXISTS (SELECT 1 FROM json_populate_recordset(NULL::audit_seal, rows) s
+      WHERE s.organization_id IS DISTINCT FROM app_organization()) THEN RAISE EXCEPTION 'seals are not written here' USING ERRCODE = '42501'; END IF;
+  INSERT INTO audit_seal SELECT s.* FROM json_populate_recordset(NULL::audit_seal, rows) s;
+END $$;
+
+CREATE FUNCTION import_audit_entries(rows json) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+  IF NOT needs_first_owner() OR EXISTS (SELECT 1 FROM json_populate_recordset(NULL::audit_entry, rows) e
+      WHERE e.organization_id IS DISTINCT FROM app_organization()) THEN RAISE EXCEPTION 'entries are not written here' USING ERRCODE = '42501'; END IF;
+  INSERT INTO audit_entry SELECT e.* FROM json_populate_recordset(NULL::audit_entry, rows) e;
+END $$;
+"""
+
 DUE = """
 CREATE FUNCTION kept_for_a_while() RETURNS TABLE (organization_id uuid, result_days integer, audit_days integer)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
@@ -161,7 +210,8 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $
 
 CLOSE = """
 DO $$ DECLARE signature text; BEGIN
-  FOREACH signature IN ARRAY ARRAY['find_imported(text)', 'old_runs(timestamptz)', 'erase_runs(timestamptz, integer)', 'kept_for_a_while()'] LOOP
+  FOREACH signature IN ARRAY ARRAY['find_imported(text)', 'old_runs(timestamptz)', 'erase_runs(timestamptz, integer)', 'prune_audit(timestamptz, integer)',
+    'import_audit_seals(json)', 'import_audit_entries(json)', 'kept_for_a_while()'] LOOP
     EXECUTE 'REVOKE ALL ON FUNCTION ' || signature || ' FROM PUBLIC';
     EXECUTE 'GRANT EXECUTE ON FUNCTION ' || signature || ' TO rhesis_app';
   END LOOP;

@@ -13,7 +13,7 @@ MAX_BYTES: Final = 2 * 1024 * 1024 * 1024
 ORGANIZATION: Final = "organization"
 PEOPLE: Final = "app_user"
 TABLES: Final = (
-    *("role", "membership", "preference", "audit_entry"),
+    *("audit_seal", "audit_entry", "role", "membership", "preference"),
     *("project", "project_member"),
     *("prompt", "prompt_version", "model", "endpoint", "endpoint_throttle"),
     *("metric", "metric_version", "requirement", "requirement_metric"),
