@@ -189,11 +189,14 @@ BEGIN
 END $$;
 """
 
+# Settings come from archives too: one that is no number of days keeps what is there, and stops nobody else's.
 DUE = """
 CREATE FUNCTION kept_for_a_while() RETURNS TABLE (organization_id uuid, result_days integer, audit_days integer)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
-  SELECT o.id, (o.settings->>'result_days')::integer, (o.settings->>'audit_days')::integer
-    FROM organization o WHERE o.settings->>'result_days' IS NOT NULL OR o.settings->>'audit_days' IS NOT NULL ORDER BY o.id $$;
+  SELECT o.id, d.result_days, d.audit_days FROM organization o CROSS JOIN LATERAL (
+    SELECT CASE WHEN o.settings->>'result_days' ~ '^[1-9][0-9]{0,4}$' THEN (o.settings->>'result_days')::integer END AS result_days,
+           CASE WHEN o.settings->>'audit_days' ~ '^[1-9][0-9]{0,4}$' THEN (o.settings->>'audit_days')::integer END AS audit_days
+  ) d WHERE d.result_days IS NOT NULL OR d.audit_days IS NOT NULL ORDER BY o.id $$;
 """
 
 # As before, and archives whose time is over.

@@ -232,6 +232,12 @@ def without_check(table: str) -> Callable[[dict[str, bytes]], None]:
     return change
 
 
+def of_somebody_else(files: dict[str, bytes]) -> None:
+    """The requirements as rows of an organization of another id, by a table of contents that says so."""
+    own = json.loads(files[MANIFEST])["organization_id"].encode()
+    with_rows("requirement", own, str(new_id()).encode())(files)
+
+
 def unknown_column(files: dict[str, bytes]) -> None:
     manifest = json.loads(files[MANIFEST])
     manifest["parts"][5]["columns"].append('x"); DROP TABLE project; --')
@@ -246,9 +252,14 @@ DAMAGES: dict[str, tuple[Callable[[dict[str, bytes]], None], str]] = {
     "a table of contents of another shape": (with_manifest(parts=[{"name": 1}]), "damaged"),
     "a part that is missing": (lambda files: files.pop("rows/test.jsonl") and None, "“test” cannot be read"),
     "a text that was changed": (without_check("project"), "“project” is not what was exported"),
-    "another organization's row": (
+    "another organization's rows": (of_somebody_else, "“requirement” holds rows that do not fit"),
+    "an id that is none": (
         with_rows("requirement", b'"organization_id":"', b'"organization_id":"0'),
         "“requirement” holds rows that do not fit",
+    ),
+    "other people's seals": (
+        with_rows("audit_seal", b'"organization_id":"', b'"organization_id":null,"x":"'),
+        "“audit_seal” holds rows that do not fit",
     ),
     "a row without its parent": (
         with_rows("test_set_item", b'"test_id":"', b'"test_id":null,"x":"'),

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from html import unescape
 from typing import get_args
+from uuid import UUID
 
 import pytest
 
@@ -13,6 +14,7 @@ from rhesis_app.infra.orm import Archivable, Base
 from rhesis_app.kernel.ids import new_id
 from rhesis_app.projects.queries import ProjectView
 from rhesis_app.retention.rules.assets import KINDS, Kind
+from rhesis_app.tenancy.models import AuditEntry
 from tests.jobs.runs.world import World, make_world
 from tests.people import Person, add_member
 
@@ -65,7 +67,9 @@ def test_every_kind_of_asset_that_can_be_archived_is_in_the_registry() -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
-def test_an_archived_asset_is_listed_and_comes_back(alice: Person, one_of_each: dict[str, str], kind: str) -> None:
+def test_an_archived_asset_is_listed_and_comes_back(
+    alice: Person, one_of_each: dict[str, str], kind: str, statements: Statements
+) -> None:
     asset_id = one_of_each[kind]
     assert listed(alice) == []
     assert alice.api.delete(address_of(kind, asset_id)).status_code == 200
@@ -73,8 +77,11 @@ def test_an_archived_asset_is_listed_and_comes_back(alice: Person, one_of_each: 
     assert (found["kind"], found["id"], found["can_restore"]) == (kind, asset_id, True)
     assert found["name"]
     assert found["archived_by"] == {"id": str(alice.actor.user_id), "name": "Alice"}
-    back = alice.api.post(f"/recycle-bin/{kind}/{asset_id}/restore")
+    with statements() as seen:
+        back = alice.api.post(f"/recycle-bin/{kind}/{asset_id}/restore")
     assert back.status_code == 200, back.text
+    assert len(seen) <= 10
+    assert alice.count(AuditEntry, action=f"{kind}.restore", object_id=UUID(asset_id)) == 1
     assert back.json == {"id": asset_id, "kind": kind, "project_id": found["project_id"]}
     assert alice.api.get(address_of(kind, asset_id)).json["archived_at"] is None
     assert listed(alice) == []

@@ -82,6 +82,16 @@ def test_old_runs_go_with_all_that_came_of_them(host: Runtime, alice: Person, ru
     assert erase_what_is_old(host).runs == 0
 
 
+def test_settings_that_are_no_days_keep_everything_and_stop_nobody(
+    host: Runtime, alice: Person, charlie: Person, runs: list[MadeRun]
+) -> None:
+    with charlie.scope() as scope, scope.atomic() as session:
+        session.execute(text("""UPDATE organization SET settings = '{"result_days": 0, "audit_days": [1e99]}'"""))
+    assert charlie.api.get(retention(charlie)).json["audit_days"] is None
+    kept_for(alice, 90)
+    assert erase_what_is_old(host).runs == 4
+
+
 def test_other_organizations_keep_theirs(host: Runtime, alice: Person, charlie: Person, runs: list[MadeRun]) -> None:
     kept_for(charlie, 7)
     assert erase_what_is_old(host).runs == 0

@@ -20,8 +20,8 @@ class Keeping:
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> "Keeping":
-        """As an organization's settings say it."""
-        return cls(result_days=settings.get("result_days"), audit_days=settings.get("audit_days"))
+        """As an organization's settings say it; what is no number of days there keeps for good."""
+        return cls(result_days=_days(settings, "result_days"), audit_days=_days(settings, "audit_days"))
 
 
 def check_keeping(keeping: Keeping) -> None:
@@ -34,3 +34,8 @@ def check_keeping(keeping: Keeping) -> None:
     }
     if wrong:
         raise Invalid("Some fields need another look.", errors=wrong)
+
+
+def _days(settings: Mapping[str, Any], name: str) -> int | None:
+    days = settings.get(name)
+    return days if isinstance(days, int) and not isinstance(days, bool) else None
