@@ -140,13 +140,13 @@ def import_organization_command(file: Path, *, owner: str, url: str) -> None:
     host = _fit_host(running=True)
     try:
         imported = import_organization(host, file)
+        click.echo(f"{imported.organization} is here: {sum(imported.rows.values()):,} rows.")
+        if imported.secrets:
+            click.echo(f"Secrets did not travel: enter those of {imported.secrets} endpoints and models again.")
+        click.echo("Schedules are paused. Everybody chooses a password by a link, which Members offers.")
         email, path = link_for_owner(host, imported.organization_id, owner)
     except AppError as problem:
         raise click.ClickException(problem.detail) from problem
-    click.echo(f"{imported.organization} is here: {sum(imported.rows.values()):,} rows.")
-    if imported.secrets:
-        click.echo(f"Secrets did not travel: enter those of {imported.secrets} endpoints and models again.")
-    click.echo("Schedules are paused. Everybody chooses a password by a link, which Members offers.")
     click.echo(f"{email} signs in first, within half an hour: {url}{path}")
 
 

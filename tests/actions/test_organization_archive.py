@@ -326,9 +326,24 @@ def test_the_owner_chooses_a_password_by_the_link_and_lets_the_others_in(
     doras = owner.post(f"/members/{dora['user_id']}/reset-link").json["reset_url"]
     assert browser.post(doras[doras.index("/reset/") :], data={"password": password}).status_code == 303
     assert signed_in(app, "dora@example.org", password).get("/projects").status_code == 200
+    assert "Schedules are paused" in told.output
     again = CliRunner().invoke(cli.main, ["import-organization", str(tmp_path / "archive.zip")])
     assert again.exit_code == 1
     assert "not empty" in again.output
+
+
+def test_an_owner_who_is_none_is_said_and_one_of_them_gets_a_link_later(
+    host: Runtime, alice: Person, superuser: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exported(host, alice, tmp_path / "archive.zip")
+    emptied(superuser)
+    monkeypatch.setattr(cli, "_fit_host", lambda **_: host)
+    file = str(tmp_path / "archive.zip")
+    told = CliRunner().invoke(cli.main, ["import-organization", file, "--owner", "bob@example.org"])
+    assert told.exit_code == 1
+    assert "Organization A is here" in told.output
+    assert "reset-link: alice@example.org" in told.output
+    assert CliRunner().invoke(cli.main, ["reset-link", "alice@example.org"]).output.startswith("/reset/")
 
 
 def test_an_archive_is_made_in_the_background_and_downloaded(alice: Person) -> None:

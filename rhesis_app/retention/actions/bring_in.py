@@ -81,7 +81,8 @@ def link_for_owner(host: Host, organization_id: UUID, email: str = "") -> tuple[
         wanted = email.strip().lower()
         found = next((one for one in owners if wanted in {"", one.email}), None)
         if found is None:
-            raise NotFound(f"There is no such owner. The owners are: {', '.join(one.email for one in owners)}.")
+            names = ", ".join(one.email for one in owners)
+            raise NotFound(f"There is no such owner. Make a link for one of these by rhesis-app reset-link: {names}.")
     return str(found.email), make_operators_link(host, found.email)
 
 
