@@ -174,7 +174,7 @@ def everything_of(charlie: Person) -> Theirs:
             "gate_id": gate["id"],
             "review_id": reviewed["reviews"][0]["id"],
             "schedule_id": schedule["id"],
-            "kind": "requirement",
+            "asset_kind": "requirement",
             "archive_id": archive["id"],
             "asset_id": requirement,
         }

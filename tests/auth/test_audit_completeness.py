@@ -69,7 +69,7 @@ UNCHANGED = {
     "post /preflights": _PREVIEW,
     "post /prompts/{prompt_id}/preview": _PREVIEW,
     "post /prompts/{prompt_id}/use-newest": _ENDED,
-    "post /recycle-bin/{kind}/{asset_id}/restore": "it is not archived",
+    "post /recycle-bin/{asset_kind}/{asset_id}/restore": "it is not archived",
     "post /schedules/preview": _PREVIEW,
     "post /sessions/end-others": "there is no other",
     "post /test-runs/{run_id}/cancel": _ENDED,

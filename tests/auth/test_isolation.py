@@ -161,7 +161,7 @@ def test_a_viewer_changes_nothing(app: Flask, alice: Person, bob: Person, superu
         "user_id": alice.actor.user_id,
         "organization_id": alice.actor.organization_id,
         "job_id": job_id,
-        "kind": "project",
+        "asset_kind": "project",
         "asset_id": world.project_id,
     }
     ids = defaultdict(new_id, known)

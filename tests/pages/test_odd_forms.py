@@ -2,6 +2,7 @@
 
 import io
 import logging
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import cycle, islice
@@ -86,7 +87,11 @@ def all_forms(app: Flask, charlie: Person, mine: Theirs) -> list[Form]:
             found.setdefault(
                 (form.method, action.partition("?")[0], tuple(form.fields.items())), replace(form, action=action)
             )
-    return sorted(found.values(), key=lambda form: form.action.endswith(LAST))
+    # a project goes with all that is in it
+    return sorted(
+        found.values(),
+        key=lambda form: (form.action.endswith(LAST), re.fullmatch(r"/p/[^/]+/archive", form.action) is not None),
+    )
 
 
 def sent(person: Person, form: Form, fields: dict[str, Any]) -> TestResponse:

@@ -31,9 +31,9 @@ class RecycleBin(MethodView):
         return list_archived(current_scope(), page_request(**arguments), chosen)
 
 
-@blueprint.route("/<kind>/<uuid:asset_id>/restore", methods=["POST"])
+@blueprint.route("/<asset_kind>/<uuid:asset_id>/restore", methods=["POST"])
 @needs(Permission.PROJECT_READ)
 @blueprint.answers(200, RestoredAsset)
-def restore(kind: str, asset_id: UUID) -> RestoredAsset:
+def restore(asset_kind: str, asset_id: UUID) -> RestoredAsset:
     """Bring something back; needs what archiving it needs. 409 while its project is archived or its name is taken."""
-    return restore_asset(current_scope(), runtime().registry, kind, asset_id)
+    return restore_asset(current_scope(), runtime().registry, asset_kind, asset_id)

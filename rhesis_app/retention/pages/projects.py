@@ -19,5 +19,5 @@ def archive(slug: str) -> Response:
     """Put a project aside with all that is in it."""
     scope = current_scope()
     view = archive_project(scope, project_by_slug(scope, slug).id)
-    say(f"“{view.name}” was archived.", undo_url=url_for("recycle.restore", kind="project", asset_id=view.id))
+    say(f"“{view.name}” was archived.", undo_url=url_for("recycle.restore", asset_kind="project", asset_id=view.id))
     return go_to(url_for("projects.index"))

@@ -40,15 +40,15 @@ def index() -> Response:
     )
 
 
-@blueprint.post("/settings/recycle-bin/<kind>/<uuid:asset_id>/restore")
+@blueprint.post("/settings/recycle-bin/<asset_kind>/<uuid:asset_id>/restore")
 @needs(Permission.PROJECT_READ)
-def restore(kind: str, asset_id: UUID) -> Response:
+def restore(asset_kind: str, asset_id: UUID) -> Response:
     """Bring something back."""
     try:
-        restored = restore_asset(current_scope(), runtime().registry, kind, asset_id)
+        restored = restore_asset(current_scope(), runtime().registry, asset_kind, asset_id)
     except Conflict as error:
         say(error.detail, kind="failed")
     else:
         say(f"The {KINDS[restored.kind].title.lower()} is back.")
-    home = "projects.index" if kind == "project" else "recycle.index"
+    home = "projects.index" if asset_kind == "project" else "recycle.index"
     return go_to(safe_next(request.form.get("next"), url_for(home)))
