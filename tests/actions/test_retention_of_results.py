@@ -1,6 +1,7 @@
 """Results that are older than an organization keeps them go for good, and nothing that somebody still needs."""
 
 import re
+import threading
 from datetime import timedelta
 from html import unescape
 from uuid import UUID
@@ -14,6 +15,7 @@ from rhesis_app.projects.queries import ProjectView
 from rhesis_app.retention.actions.keep import erase_what_is_old
 from rhesis_app.runs.models import Evaluation, TestResult, TestRun
 from rhesis_app.tenancy.models import AuditEntry
+from rhesis_app.worker import sweep_for_ever
 from tests.background import do_jobs
 from tests.factories import Given, MadeRun, RunPlan, make_run
 from tests.people import Person, add_member
@@ -194,6 +196,21 @@ def test_many_runs_go_in_rounds(
     second = erase_what_is_old(host)
     assert (second.runs, second.is_more) == (2, True)
     assert not erase_what_is_old(host).is_more
+
+
+def test_the_sweeper_beside_a_worker_erases(host: Runtime, alice: Person, runs: list[MadeRun]) -> None:
+    kept_for(alice, 90)
+    stop = threading.Event()
+    thread = threading.Thread(target=sweep_for_ever, args=(host.settings, host, stop))
+    thread.start()
+    try:
+        for _ in range(100):
+            if len(left(alice)) == 1 or stop.wait(0.2):
+                break
+    finally:
+        stop.set()
+        thread.join()
+    assert left(alice) == {runs[-1].id}
 
 
 def test_every_table_that_hangs_on_a_run_is_emptied_before_it(superuser: Engine) -> None:
