@@ -24,6 +24,7 @@ from rhesis_app.infra.embedded.servers import EmbeddedServers
 from rhesis_app.infra.start_check import StartRefused, check_start
 from tests.e2e.conftest import free_port
 from tests.e2e.http_api import HttpApi
+from tests.watch import TEST_KEY
 
 CLI = (sys.executable, "-m", "rhesis_app.cli")
 FLASK = (sys.executable, "-m", "flask", "--app", "wsgi")

@@ -1,19 +1,18 @@
 """Scripts in every text of an organization, and every page of it in a browser: none of them runs, and the policy has nothing to stop."""
 
-import threading
 from collections.abc import Callable, Iterator
 
 import pytest
 from flask import Flask
 from playwright.sync_api import Browser
 from sqlalchemy import Engine
-from werkzeug.serving import WSGIRequestHandler, make_server
 
 from tests.auth.rows import everything_of
 from tests.e2e.conftest import Watched
 from tests.pages.test_odd_forms import pages
 from tests.people import Person
 from tests.security.canaries import fill
+from tests.served import served
 
 RAN = "window.__ran = (window.__ran || 0) + 1"
 SCRIPTS = (
@@ -30,21 +29,11 @@ SCRIPTS = (
 )  # fmt: skip
 
 
-class _Quiet(WSGIRequestHandler):
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Nothing: the test looks at the page."""
-
-
 @pytest.fixture
 def address(app: Flask) -> Iterator[str]:
     """Where the tests' own application answers a browser."""
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(app) as url:
+        yield url
 
 
 @pytest.fixture

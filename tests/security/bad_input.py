@@ -166,7 +166,8 @@ def _files() -> Iterator[Entry]:
         sent = {key: value.encode("utf-8", "surrogatepass")}
         yield Entry("files", f"{key}={value[:20]!r}", _uploading(b"prompt\nhello\n", "a.csv", **sent), may_pass=True)
     yield Entry("files", "no file at all", _posting("/imports", data={"project_id": "x"}))
-    yield Entry("files", "past 12 MB", _uploading(b"x" * (13 << 20), "a.csv"))
+    large = {"data": b"--x" + b"x" * (13 << 20), "content_type": "multipart/form-data; boundary=x"}
+    yield Entry("files", "past 12 MB", _posting("/imports", **large))
     yield Entry("files", "a spreadsheet that is none", _uploading(b"PK\x03\x04" + b"\0" * 500, "a.xlsx"), may_pass=True)
 
 

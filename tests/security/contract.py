@@ -1,7 +1,7 @@
 """The API against its own document: requests that schemathesis makes from it, and what it finds wrong with the answers."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,8 @@ from schemathesis.config import (
     StatefulPhaseConfig,
 )
 from schemathesis.engine import Status, events, from_schema
+
+from tests.served import served
 
 DOCUMENT = "/api/openapi.json"
 EXAMPLES = 6
@@ -70,13 +72,16 @@ class Found:
 def explore(app: Flask, make: Callable[[], str] | None, *, seed: int) -> Found:
     """Examples, coverage, fuzzing and stateful phases of all operations as one principal; without `make`, as nobody."""
     caller = Current(app, make)
-    schema = schemathesis.openapi.from_wsgi(DOCUMENT, caller, config=_config(seed, signed_in=make is not None))
-    found = Found(operations={one.ok().label for one in schema.get_all_operations()})
-    for event in from_schema(schema).execute():
-        if isinstance(event, events.ScenarioFinished):
-            _add(found, event)
-        elif isinstance(event, events.NonFatalError | events.FatalError):
-            found.errors.append(str(getattr(event, "value", None) or getattr(event, "exception", event))[:300])
+    # over HTTP: the engine hands its client's options to a WSGI client too, which knows none of them
+    with served(caller) as url:
+        schema = schemathesis.openapi.from_url(url + DOCUMENT, config=_config(seed, signed_in=make is not None))
+        found = Found(operations={one.ok().label for one in schema.get_all_operations()})
+        for event in from_schema(schema).execute():
+            if isinstance(event, events.ScenarioFinished):
+                _add(found, event)
+            elif isinstance(event, events.NonFatalError | events.FatalError):
+                said = event.value if isinstance(event, events.NonFatalError) else event.exception
+                found.errors.append(f"{getattr(event, 'label', '')}: {said}"[:300])
     return found
 
 
@@ -112,6 +117,6 @@ def _add(found: Found, event: events.ScenarioFinished) -> None:
                 found.failures.setdefault(f"{check.name} {label}", f"{said} {check.failure_info.code_sample[:300]}")
 
 
-def told(failures: Iterable[tuple[str, str]]) -> str:
+def told(failures: dict[str, str]) -> list[str]:
     """All failures, one in each line."""
-    return "\n".join(f"{name} → {said}" for name, said in sorted(failures))
+    return [f"{name} → {said}" for name, said in sorted(failures.items())]

@@ -14,6 +14,7 @@ from rhesis_app.kernel.errors import Invalid
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.registry import Registry
 from rhesis_app.kernel.scope import Scope
+from rhesis_app.projects.queries import get_project
 from rhesis_app.scoring.engine import MetricRecipe, PreparedMetric, evaluate, prepare
 from rhesis_app.scoring.rules import describe
 from rhesis_app.sdk import Sample, Scale
@@ -101,8 +102,12 @@ class PreparedTrial:
 def prepare_trial(
     scope: Scope, registry: Registry, judges: Judges, draft: MetricDraft, exchange: TriedExchange
 ) -> PreparedTrial:
-    """Make a trial ready. Raises Invalid at `evaluator`, `params.<name>`, `rule`, `model_id`, `prompt_version_id`, `sample.<name>`."""
-    scope.require(Permission.METRIC_WRITE, project=draft.project_id)
+    """Make a trial ready.
+
+    Raises NotFound without such a project; Invalid at `evaluator`, `params.<name>`, `rule`, `model_id`, `prompt_version_id`,
+    `sample.<name>`.
+    """
+    scope.require(Permission.METRIC_WRITE, project=get_project(scope, draft.project_id).id)
     spec = spec_of(registry, draft.evaluator)
     params = with_criteria(scope, draft.project_id, spec, draft.params, draft.prompt_version_id)
     checked = check_recipe(spec, params, draft.rule)
