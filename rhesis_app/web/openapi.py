@@ -191,7 +191,16 @@ class DocumentedApi(Api):
 
 
 _ALWAYS = {"400", "401", "403", "429", "500", "503"}
-PUBLIC_PATHS = frozenset({"/api/v1/auth/login", "/api/v1/auth/refresh", "/api/v1/auth/register"})
+PUBLIC_PATHS = frozenset(
+    {
+        "/api/v1/auth/login",
+        "/api/v1/auth/refresh",
+        "/api/v1/auth/register",
+        "/api/v1/auth/reset",
+        "/api/v1/auth/reset/confirm",
+        "/api/v1/invitations/accept",
+    }
+)
 
 
 def complete_document(document: dict[str, Any], public: frozenset[str]) -> dict[str, Any]:
@@ -212,7 +221,7 @@ def complete_document(document: dict[str, Any], public: frozenset[str]) -> dict[
 
 def _complete_operation(path: str, method: str, operation: dict[str, Any], public: frozenset[str]) -> None:
     codes = set(_ALWAYS)
-    if "{" in path:
+    if "{" in path or any(_names_a_row(one) for one in operation.get("parameters", [])):
         codes.add("404")
     if method != "get":
         codes |= {"404", "409", "413", "415", "422"}
@@ -228,6 +237,11 @@ def _complete_operation(path: str, method: str, operation: dict[str, Any], publi
     responses |= {code: _problem_response(code) for code in sorted(codes)}
     operation["responses"] = responses
     operation["security"] = [] if path in public else [{"bearer": []}]
+
+
+def _names_a_row(parameter: dict[str, Any]) -> bool:
+    """Whether there is no answer without the row that this argument names."""
+    return bool(parameter.get("required") and parameter.get("schema", {}).get("format") == "uuid")
 
 
 def _join_form_parts(operation: dict[str, Any], schemas: dict[str, Any]) -> None:

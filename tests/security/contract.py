@@ -25,8 +25,8 @@ from tests.served import served
 DOCUMENT = "/api/openapi.json"
 EXAMPLES = 6
 """Fuzzed requests of each operation, and sequences of the stateful phase for each link."""
-# a rule that JSON Schema cannot say is 422 as well: names that are taken, ids that are nobody's, a wrong cron line
-TAKEN_OR_RULED_OUT = ["2xx", "3xx", "401", "403", "404", "409", "413", "422", "429"]
+# a rule that JSON Schema cannot say is 422 as well (a name that is taken, a wrong cron line), and 400 a cursor that is not ours
+TAKEN_OR_RULED_OUT = ["2xx", "3xx", "400", "401", "403", "404", "409", "413", "422", "429"]
 _MINE = "Bearer whoever-it-is"
 
 
@@ -114,7 +114,10 @@ def _add(found: Found, event: events.ScenarioFinished) -> None:
             if check.status is Status.FAILURE and check.failure_info is not None:
                 failure = check.failure_info.failure
                 said = re.sub(r"\s+", " ", f"{failure.title}: {failure.message}")[:400]
-                found.failures.setdefault(f"{check.name} {label}", f"{said} {check.failure_info.code_sample[:300]}")
+                answer = recorder.find_response(case_id=case_id)
+                status = answer.status_code if answer is not None else "nothing"
+                sample = check.failure_info.code_sample[:300]
+                found.failures.setdefault(f"{check.name} {label}", f"{status} {said} {sample}")
 
 
 def told(failures: dict[str, str]) -> list[str]:

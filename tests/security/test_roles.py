@@ -21,6 +21,12 @@ pytestmark = pytest.mark.timeout(600)
 READ = frozenset(one for one in Permission if one.endswith(":read"))
 
 
+# what is shown afterwards needs another permission besides
+SHOWS_MORE = {
+    "POST /p/<slug>/endpoints/model/try": "the form of an endpoint that is not there yet: for who may write one"
+}
+
+
 @pytest.fixture
 def guarded(app: Flask, project: ProjectView) -> list[tuple[Permission, Cell]]:
     """Every rule and method that needs a permission; nobody has the rows that they name, but the project is there."""
@@ -41,6 +47,8 @@ def wrongly(person: Person, may: Iterable[Permission], asked: list[tuple[Permiss
     held = frozenset(may)
     found = []
     for permission, cell in asked:
+        if permission in held and str(cell) in SHOWS_MORE and Permission.ENDPOINT_WRITE not in held:
+            continue
         got = status(person, cell)
         if (got == 403) == (permission in held) or got == 401 or got >= 500:
             found.append(f"{cell} needs {permission}: {got}")
