@@ -55,8 +55,10 @@ class StrictParser(FlaskParser):
     DEFAULT_UNKNOWN_BY_LOCATION: dict[str, str | None] = {"query": RAISE, "json": RAISE, "form": RAISE, "files": RAISE}  # noqa: RUF012
 
     def load_json(self, req: Request, schema: Schema) -> Any:  # noqa: ARG002 webargs' signature
-        """The body as JSON; 415 for another type, 400 for bad JSON, missing when there is none."""
+        """The body as JSON; 415 for another type, 400 for bad JSON, missing when there is none (422 where it is a change)."""
         raw = req.get_data(cache=True)
+        if not raw and req.method == "PATCH":
+            raise Invalid("Send what is to be changed as a JSON object.")
         if not raw:
             return missing
         if req.mimetype != "application/json":

@@ -36,20 +36,27 @@ class Current:
     def __init__(self, app: Flask, make: Callable[[], str] | None) -> None:
         self._app, self._make = app, make
         self.made = 0
+        self._is_doubtful = False
         self._credential = self._next()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         """WSGI: what schemathesis sends as its own credential becomes the one that counts now."""
-        is_mine = environ.get("HTTP_AUTHORIZATION") == _MINE
-        if is_mine:
+        if environ.get("HTTP_AUTHORIZATION") == _MINE:
+            if self._is_doubtful and not self._counts():
+                self._credential = self._next()
             environ["HTTP_AUTHORIZATION"] = f"Bearer {self._credential}"
 
         def starting(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
-            if is_mine and status.startswith("401"):
-                self._credential = self._next()
+            self._is_doubtful = self._is_doubtful or status.startswith("401")
             return start_response(status, headers, *rest)
 
         return self._app.wsgi_app(environ, starting)
+
+    def _counts(self) -> bool:
+        """Whether the credential still is one; a 401 may have been about a password."""
+        self._is_doubtful = False
+        answer = self._app.test_client().get("/api/v1/me", headers={"Authorization": f"Bearer {self._credential}"})
+        return answer.status_code == 200
 
     def _next(self) -> str:
         self.made += 1
@@ -91,6 +98,7 @@ def _config(seed: int, *, signed_in: bool) -> SchemathesisConfig:
         headers={"Authorization": _MINE} if signed_in else None,
         generation=generation,
         continue_on_failure=True,
+        request_timeout=120,
         phases=PhasesConfig(
             coverage=CoveragePhaseConfig(),
             fuzzing=FuzzingPhaseConfig(generation=generation),
