@@ -9,7 +9,6 @@ import pytest
 from flask import Flask
 from werkzeug.test import Client
 
-from rhesis_app.auth.rules import new_api_token
 from tests.watch import ALWAYS, HUSH, Watch
 
 POLICY = "default-src 'none'; script-src 'nonce-x'; base-uri 'none'; frame-ancestors 'none'"
@@ -50,7 +49,7 @@ def test_a_policy_that_lets_anything_run_is_seen() -> None:
     assert len(watch.headers) == 1
 
 
-@pytest.mark.parametrize("said", [HUSH, new_api_token(), "$argon2id$v=19$m=8"])
+@pytest.mark.parametrize("said", [HUSH, "rhx_3QAc49n9YJEYdx1oZZtxaTDBz6MY1j31VI0l", "$argon2id$v=19$m=8"])
 def test_a_secret_in_a_body_or_a_header_is_seen(said: str) -> None:
     assert len(answered(f"hello {said}", GOOD).told) == 1
     assert len(answered("hello", GOOD | {"X-Odd": said}).told) == 1
