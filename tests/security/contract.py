@@ -8,6 +8,7 @@ from typing import Any
 import schemathesis
 from flask import Flask
 from schemathesis.config import (
+    CacheConfig,
     CoveragePhaseConfig,
     FuzzingPhaseConfig,
     GenerationConfig,
@@ -106,7 +107,7 @@ def _config(seed: int, *, signed_in: bool) -> SchemathesisConfig:
         ),
     )
     project.checks.positive_data_acceptance = PositiveDataAcceptanceConfig(expected_statuses=TAKEN_OR_RULED_OUT)
-    return SchemathesisConfig(seed=seed, projects=ProjectsConfig(default=project))
+    return SchemathesisConfig(seed=seed, cache=CacheConfig(enabled=False), projects=ProjectsConfig(default=project))
 
 
 def _add(found: Found, event: events.ScenarioFinished) -> None:
