@@ -106,7 +106,7 @@ FIND = """
 CREATE FUNCTION find_imported(wanted text) RETURNS TABLE (user_id uuid, organization_id uuid)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
   SELECT u.id, m.organization_id FROM app_user u JOIN membership m ON m.user_id = u.id AND m.left_at IS NULL
-   WHERE u.email = wanted AND u.imported_at IS NOT NULL ORDER BY m.created_at LIMIT 1 $$;
+   WHERE u.email = wanted AND u.kind = 'person' AND u.imported_at IS NOT NULL ORDER BY m.created_at LIMIT 1 $$;
 """
 
 # The runs of the organization that ended before a time and are needed no more. What stays: runs that go on or are young, that people have reviewed,

@@ -44,9 +44,11 @@ LEFT_OUT: Final[Mapping[str, str]] = {
 }
 """Tables of an organization that stay behind, each with the reason."""
 ORGANIZATION_COLUMNS: Final = ("id", "name", "slug", "settings", "created_at", "updated_at")
-PEOPLE_COLUMNS: Final = ("id", "email", "name", "created_at", "updated_at")
+ORGANIZATION_LEFT_OUT: Final = frozenset({"delete_after"})
+"""One that is being deleted here lives on where it is imported."""
+PEOPLE_COLUMNS: Final = ("id", "email", "name", "kind", "created_at", "updated_at")
 """People come without password, and may not sign in before they have chosen one."""
-PEOPLE_LEFT_OUT: Final = frozenset({"epoch", "imported_at", "is_active", "last_login_at", "theme"})
+PEOPLE_LEFT_OUT: Final = frozenset({"email_verified_at", "epoch", "imported_at", "is_active", "last_login_at", "theme"})
 """What holds for an account of this instance alone."""
 COLUMNS_LEFT_OUT: Final[Mapping[str, frozenset[str]]] = {
     "endpoint": frozenset({"secret", "secret_origin"}),
