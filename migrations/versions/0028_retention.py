@@ -207,6 +207,7 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $
   DELETE FROM one_time_token WHERE expires_at < now() - interval '7 days';
   DELETE FROM import_session WHERE confirmed_at IS NULL AND expires_at < now();
   DELETE FROM session WHERE expires_at < now() - interval '30 days';
+  DELETE FROM registration WHERE expires_at < now();
   DELETE FROM notification WHERE created_at < now() - interval '90 days';
   DELETE FROM archive a USING job j WHERE j.id = a.job_id AND j.finished_at IS NOT NULL AND a.expires_at < now() $$;
 """

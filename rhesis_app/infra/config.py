@@ -234,9 +234,13 @@ class _Reader:
 
     def oidc(self) -> OidcSettings | None:
         try:
-            return oidc_from(self.environment, allow_http=self.flag("RHESIS_ALLOW_HTTP"))
+            found = oidc_from(self.environment, allow_http=self.flag("RHESIS_ALLOW_HTTP"))
         except OidcSettingsError as problem:
             raise ConfigurationError(str(problem)) from problem
+        bind = self.optional("RHESIS_BIND")
+        if found is not None and self.optional("RHESIS_EXTERNAL_URL") is None and bind and not is_loopback(bind):
+            raise ConfigurationError("RHESIS_EXTERNAL_URL is not set: single sign-on sends people back there.")
+        return found
 
     def secret_keys(self) -> tuple[str, ...]:
         keys = self.listed("SECRET_KEY")

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import urlsplit
 
 from redis.exceptions import RedisError
@@ -18,9 +19,10 @@ from rhesis_app.infra.start_check import connection_problem, policy_problem, rol
 from rhesis_app.kernel.ports import PostFailure
 
 CLOCK_S = 5.0
+_SEALED_WITHIN_S: Final = 3600
 _CHANGEABLE = text(
     "SELECT table_name || ' (' || lower(privilege_type) || ')' FROM information_schema.role_table_grants WHERE grantee = 'rhesis_app'"
-    " AND table_name IN ('test_result', 'evaluation', 'replacement', 'audit_entry') AND privilege_type IN ('UPDATE', 'DELETE', 'TRUNCATE') ORDER BY 1"
+    " AND table_name IN ('test_result', 'evaluation', 'replacement', 'audit_entry', 'audit_seal') AND privilege_type IN ('UPDATE', 'DELETE', 'TRUNCATE') ORDER BY 1"
 )
 # they act with their owner's rights: whoever may set the search path, or owns them, decides what they do
 _UNSAFE_FUNCTIONS = text(
@@ -133,6 +135,13 @@ def _database(host: Runtime, connection: Connection) -> Iterator[Finding]:
         "results and audit log are only added to", holds=not changeable, advice=f"Revoke: {', '.join(changeable)}."
     )
     yield _functions(connection)
+    waits = connection.execute(
+        text("SELECT count(*) FROM unsealed_audit(:age)"), {"age": _SEALED_WITHIN_S}
+    ).scalar_one()
+    yield Finding(
+        "the audit log is sealed as it grows", holds=not waits,
+        advice=f"Entries of {waits} organizations wait for more than an hour. See that a worker runs: its sweeper seals them.",
+    )  # fmt: skip
     yield _finding("the encryption keys are those of the data", key_problem(connection, host.secrets))
 
 
