@@ -22,7 +22,8 @@ CLOCK_S = 5.0
 _SEALED_WITHIN_S: Final = 3600
 _CHANGEABLE = text(
     "SELECT table_name || ' (' || lower(privilege_type) || ')' FROM information_schema.role_table_grants WHERE grantee = 'rhesis_app'"
-    " AND table_name IN ('test_result', 'evaluation', 'replacement', 'audit_entry', 'audit_seal') AND privilege_type IN ('UPDATE', 'DELETE', 'TRUNCATE') ORDER BY 1"
+    " AND table_name IN ('test_result', 'evaluation', 'replacement', 'audit_entry', 'audit_seal')"
+    " AND privilege_type IN ('UPDATE', 'DELETE', 'TRUNCATE') ORDER BY 1"
 )
 # they act with their owner's rights: whoever may set the search path, or owns them, decides what they do
 _UNSAFE_FUNCTIONS = text(
