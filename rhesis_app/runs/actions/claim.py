@@ -5,7 +5,6 @@ Nothing is claimed of a run that has spent what it may: the batch that brought i
 As one statement the count would see a snapshot older than its wait for the lock, and let more calls in flight than the limit.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -96,6 +95,10 @@ class Item:
         return self.attempt - self.throttled
 
 
+_COLUMNS = tuple(Item.__dataclass_fields__)
+"""In the order of the statement: rows are read by place, which costs less than by name."""
+
+
 def claim(scope: Scope, wanted: ClaimRequest) -> list[Item]:
     """Lease items. Call it inside `atomic()`, with the endpoint's throttle locked; nothing is sent before the commit."""
     if wanted.k + wanted.ahead <= 0 or wanted.most <= 0:
@@ -113,9 +116,5 @@ def claim(scope: Scope, wanted: ClaimRequest) -> list[Item]:
             "alone": 1 if wanted.is_idle else 0,
             "lease": LEASE_S,
         },
-    ).mappings()
-    return [_item(row) for row in rows]
-
-
-def _item(row: Mapping[Any, Any]) -> Item:
-    return Item(**{name: row[name] for name in Item.__dataclass_fields__})
+    )
+    return [Item(**dict(zip(_COLUMNS, row, strict=True))) for row in rows]
