@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import Flask, g, request
 from flask_limiter import HeaderNames, Limit, Limiter
+from redis.exceptions import RedisError
 
 from rhesis_app.infra.config import Settings
 from rhesis_app.kernel.addresses import address_group
@@ -14,6 +15,19 @@ _PATIENCE: dict[str, Any] = {"socket_timeout": 0.5, "socket_connect_timeout": 0.
 USER_TIMES = 3
 """How many times as much as one token or session a user may ask with all of theirs together."""
 _EXEMPT = frozenset({"static", "health.live", "health.ready", "health.health", "health.metrics"})
+
+
+class _SharedLimiter(Limiter):
+    """Of requests that find Redis away at the same moment the library lets only the first count by itself and fails the others."""
+
+    def _check_request_limit(self, callable_name: str | None = None, in_middleware: bool = True) -> None:  # noqa: FBT001, FBT002 the library's own signature
+        try:
+            super()._check_request_limit(callable_name, in_middleware)
+        except RedisError:
+            if not self._storage_dead:
+                raise
+            self.context.seen_limits.clear()
+            super()._check_request_limit(callable_name, in_middleware)
 
 
 def register_limits(app: Flask, settings: Settings) -> Limiter:
@@ -43,7 +57,7 @@ def register_limits(app: Flask, settings: Settings) -> Limiter:
     def of_user() -> str:
         return a_minute(USER_TIMES * settings.rate_limit_token)
 
-    limiter = Limiter(
+    limiter = _SharedLimiter(
         key_func=who,
         app=app,
         default_limits=[

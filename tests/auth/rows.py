@@ -71,6 +71,7 @@ NOT_ROWS = {
 }
 # what everybody does to what is theirs alone, whatever their role
 OWN = {
+    "account.use_link",
     "account.change_email",
     "account.deactivate",
     "account.verify_email",

@@ -21,6 +21,7 @@ WITHOUT: dict[str, str] = {
     **dict.fromkeys(
         (
             "api_token.scopes",
+            "app_user.kind",
             "app_user.theme",
             "attack_suite.control",
             "attack_suite.outcomes",
@@ -79,9 +80,21 @@ WITHOUT: dict[str, str] = {
         ),
         WORD,
     ),
-    **dict.fromkeys(("api_token.sha256", "project.slug", "role.name"), KEY),
+    **dict.fromkeys(
+        ("api_token.sha256", "project.slug", "role.name", "sso_identity.issuer", "sso_identity.subject"), KEY
+    ),
     **dict.fromkeys(("job.lease_owner", "work_item.lease_owner"), EMPTY),
-    **dict.fromkeys(("login_attempt.account", "login_attempt.address"), NOBODYS),
+    **dict.fromkeys(("key_canary.sealed", "login_attempt.account", "login_attempt.address"), NOBODYS),
+    **dict.fromkeys(
+        (
+            "registration.email",
+            "registration.name",
+            "registration.organization_name",
+            "registration.password_hash",
+            "registration.sha256",
+        ),
+        "belongs to no organization yet, and nobody may read it",
+    ),
 }
 # where a canary has to look like something
 SHAPES = {
@@ -93,6 +106,7 @@ SHAPES = {
     "model.base_url": "http://inside.example/{canary}{row}",
     "model.key_origin": "http://inside.example",
     "notification.link": "/{canary}{row}",
+    "one_time_token.email": "{canary}{row}@example.org",
     "one_time_token.target": "/{canary}{row}",
 }
 # what nobody is ever shown, the owner neither
@@ -102,8 +116,10 @@ SEALED = {
     "invitation.sha256",
     "model.key",
     "one_time_token.sha256",
+    "recovery_code.sha256",
     "refresh_token.sha256",
     "user_password.password_hash",
+    "user_totp.secret",
 }
 _NAMED = re.compile(rf"{re.escape(CANARY)}(?:\.([a-z_]+\.[a-z_]+)\.)?")
 _OURS = {"organization_id", "user_id"}
@@ -163,13 +179,14 @@ def seen(said: str) -> set[str]:
 
 
 def digests(superuser: Engine, organization_id: UUID, *, without_users: Collection[UUID] = ()) -> dict[str, str]:
-    """A digest over all rows of the organization, table by table; rows of `without_users` are their own business."""
+    """A digest over all rows of the organization but for when people signed in; rows of `without_users` are their own business."""
     found = {}
     with superuser.connect() as connection:
         for name, table in sorted(Base.metadata.tables.items()):
             user = "id" if name == "app_user" else "user_id"
             own = f" AND ({user} IS NULL OR {user} <> ALL(CAST(:own AS uuid[])))" if user in table.c else ""
-            rows = f"SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {name} t WHERE {_owned(table)}{own}"
+            row = "(to_jsonb(t) - 'last_login_at')::text" if name == "app_user" else "t::text"
+            rows = f"SELECT md5(string_agg({row}, '|' ORDER BY {row})) FROM {name} t WHERE {_owned(table)}{own}"
             values = {"organization": organization_id} | ({"own": [str(user) for user in without_users]} if own else {})
             found[name] = str(connection.execute(text(rows), values).scalar())
     return found

@@ -100,10 +100,10 @@ def test_the_same_addresses_exist_for_their_owner(
     filled = fill(superuser, charlie.actor.organization_id)
     missing, told = [], set()
     for cell in cells(app, theirs.ids):
-        if cell.method != "GET" or cell.rule.endpoint in NOT_ROWS | PUBLIC:
+        if cell.method != "GET" or cell.rule.endpoint in NOT_ROWS | PUBLIC | {"sso.connection"}:  # no provider here
             continue
         answer = (charlie.api if cell.side == "api" else charlie.web).open("GET", cell.path)
-        told |= seen(answer.text + str(answer.headers))
+        told |= seen(answer.data.decode(errors="replace") + str(answer.headers))
         if answer.status_code not in {200, 303, 422}:
             missing.append(f"{cell}: {answer.status_code}")
     assert not missing, "\n".join(missing)

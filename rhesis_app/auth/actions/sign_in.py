@@ -100,7 +100,8 @@ def open_session(host: Host, user_id: UUID, organization_id: UUID, epoch: int, c
         )  # fmt: skip
         session.add(row)
         session.flush()
-        session.execute(update(User).where(User.id == user_id).values(last_login_at=func.now()))
+        seen = update(User).where(User.id == user_id)
+        session.execute(seen.values(last_login_at=func.now(), updated_at=User.updated_at))
         if refresh is not None:
             session.add(RefreshToken(session_id=session_id, user_id=user_id, sha256=digest(refresh)))
         scope.record("session.open", "session", session_id, kind=client.kind)

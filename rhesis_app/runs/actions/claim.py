@@ -5,10 +5,12 @@ Nothing is claimed of a run that has spent what it may: the batch that brought i
 As one statement the count would see a snapshot older than its wait for the lock, and let more calls in flight than the limit.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import orjson
 from sqlalchemy import text
 
 from rhesis_app.kernel.scope import Scope
@@ -42,6 +44,15 @@ WITH spent AS (
 SELECT t.*, v.test_id, v.requirement_id, v.prompt, v.expected, v.messages, v.context, v.metadata
   FROM taken t JOIN test_version v ON v.organization_id = :organization AND v.id = t.test_version_id ORDER BY t.position
 """
+)
+
+
+# What was committed without us hearing of it: leased in our name, and asked by nobody.
+_FORGET = text(
+    "UPDATE work_item w SET lease_owner = NULL, lease_until = NULL, fence = w.fence + 1, attempt = w.attempt - 1"
+    " WHERE w.organization_id = :organization AND w.run_id = :run AND w.lease_owner = :me AND NOT EXISTS ("
+    "SELECT 1 FROM jsonb_to_recordset(CAST(:held AS jsonb)) AS h (test_version_id uuid, trial int)"
+    " WHERE h.test_version_id = w.test_version_id AND h.trial = w.trial)"
 )
 
 
@@ -95,6 +106,15 @@ class Item:
         return self.attempt - self.throttled
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """Whose leases are meant."""
+
+    run_id: UUID
+    endpoint_id: UUID | None
+    owner: str
+
+
 _COLUMNS = tuple(Item.__dataclass_fields__)
 """In the order of the statement: rows are read by place, which costs less than by name."""
 
@@ -118,3 +138,17 @@ def claim(scope: Scope, wanted: ClaimRequest) -> list[Item]:
         },
     )
     return [Item(**dict(zip(_COLUMNS, row, strict=True))) for row in rows]
+
+
+def forget_unheard(scope: Scope, holder: Holder, mine: Sequence[Item]) -> None:
+    """Give back what is leased in the holder's name besides `mine`: a claim that was committed and never heard of."""
+    values = {
+        "organization": scope.organization_id,
+        "run": holder.run_id,
+        "me": holder.owner,
+        "held": orjson.dumps(
+            [{"test_version_id": item.test_version_id, "trial": item.trial} for item in mine]
+        ).decode(),
+    }
+    with scope.atomic() as session:
+        session.execute(_FORGET, values)

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
-import orjson
 from sqlalchemy import func, text, update
 from sqlalchemy.exc import DBAPIError
 
@@ -22,10 +21,10 @@ from rhesis_app.infra.outages import passes
 from rhesis_app.kernel.ids import new_id
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.actions.askers import Askers
-from rhesis_app.runs.actions.claim import ClaimRequest, Item, claim
+from rhesis_app.runs.actions.claim import ClaimRequest, Holder, Item, claim, forget_unheard
 from rhesis_app.runs.actions.cost_caps import end_spent_run
 from rhesis_app.runs.actions.finalise import finalise_run
-from rhesis_app.runs.actions.finish import Answer, Holder, Later, finish, give_back
+from rhesis_app.runs.actions.finish import Answer, Later, finish, give_back
 from rhesis_app.runs.actions.plan import Parts, Plan, answer_item, load_plan
 from rhesis_app.runs.actions.recordings import keep_exchanges
 from rhesis_app.runs.actions.replace import replace_errors
@@ -43,6 +42,7 @@ _BATCH: Final = 50
 _GATHER_S: Final = 0.02
 _AHEAD_GATHER_S: Final = 0.1  # no thread is idle meanwhile, and a fuller batch costs fewer statements
 _LOOK_S: Final = 1.0
+_STILL_S: Final = 3.0
 _STOP_S: Final = 20.0
 _REST_S: Final = 5.0
 _PATIENCE_S: Final = 45.0  # less than what is left of a lease that is renewed in time
@@ -50,13 +50,6 @@ _AGAIN_S: Final = 0.5
 _RENEW = text(
     "UPDATE work_item SET lease_until = now() + make_interval(secs => :lease)"
     " WHERE organization_id = :organization AND run_id = :run AND lease_owner = :me"
-)
-# What was committed without us hearing of it: leased in our name, and asked by nobody.
-_FORGET = text(
-    "UPDATE work_item w SET lease_owner = NULL, lease_until = NULL, fence = w.fence + 1, attempt = w.attempt - 1"
-    " WHERE w.organization_id = :organization AND w.run_id = :run AND w.lease_owner = :me AND NOT EXISTS ("
-    "SELECT 1 FROM jsonb_to_recordset(CAST(:held AS jsonb)) AS h (test_version_id uuid, trial int)"
-    " WHERE h.test_version_id = w.test_version_id AND h.trial = w.trial)"
 )
 # Should this slice go on claiming: not cancelled, not past the deadline, not paused, not at its cost cap, nobody else waiting or at work; and
 # when is something due?
@@ -85,6 +78,7 @@ class _Slice:
     recalled: list[Item] = field(default_factory=list)
     looked: float = 0.0
     renewed: float = 0.0
+    ticked: float = 0.0
     closed: bool = False
     gives_way: bool = False
     due_in: float | None = 0.0
@@ -124,10 +118,18 @@ def drive_run(
     scope.session.rollback()  # no transaction stays open while the endpoint thinks
     holder = Holder(run_id=run_id, endpoint_id=plan.endpoint_id, owner=owner)
     now = clock()
-    # what is held ahead is asked even if the run reaches its cap meanwhile
-    askers = Askers(min(SLOT_THREADS, plan.most), holds_ahead=run.cost_cap is None)
+    # what is held ahead is asked even if the run reaches its cap meanwhile, and would wait for its models' turns
+    askers = Askers(min(SLOT_THREADS, plan.most), holds_ahead=run.cost_cap is None and not plan.calls_models)
     held = _Slice(
-        scope=scope, plan=plan, stop=stop, clock=clock, holder=holder, askers=askers, started=now, renewed=now
+        scope=scope,
+        plan=plan,
+        stop=stop,
+        clock=clock,
+        holder=holder,
+        askers=askers,
+        started=now,
+        renewed=now,
+        ticked=now,
     )
     with plan.book.held(scope, held.wants):
         try:
@@ -160,6 +162,7 @@ def _turn(held: _Slice) -> None:
     """Fill, wait, write, until nothing is in flight and nothing more is to be claimed."""
     _exchange(held, [])
     while held.in_flight or not held.closed:
+        _tick(held)
         answers = _gather(held)
         _look(held)
         _exchange(held, answers)
@@ -168,6 +171,14 @@ def _turn(held: _Slice) -> None:
             return
         if not held.in_flight and not held.closed and not answers:
             _idle(held)
+
+
+def _tick(held: _Slice) -> None:
+    """A process that stood still may wake with waiting items that are others' by now: it begins none of them."""
+    now = held.clock()
+    if now - held.ticked > _STILL_S:
+        _recall(held)
+    held.ticked = now
 
 
 def _gather(held: _Slice) -> list[Answer]:
@@ -201,6 +212,7 @@ def _exchange(held: _Slice, answers: list[Answer]) -> None:
         return
     items = _patiently(held, lambda: _write_and_claim(held, answers, wanted), answers)
     held.recalled.clear()
+    _tick(held)
     for item in items:
         held.in_flight[item.key] = item
         held.askers.ask(item, lambda item: _ask(held, item))
@@ -237,7 +249,7 @@ def _patiently(held: _Slice, work: Callable[[], _Done], answers: Sequence[Answer
     while True:
         try:
             if failed:
-                _forget(held, answers)
+                forget_unheard(held.scope, held.holder, [*held.in_flight.values(), *(one.item for one in answers)])
             return work()
         except DBAPIError as failure:
             if held.stop.is_set() or held.clock() > until or not passes(failure):
@@ -247,21 +259,11 @@ def _patiently(held: _Slice, work: Callable[[], _Done], answers: Sequence[Answer
         held.stop.wait(_AGAIN_S)
 
 
-def _forget(held: _Slice, answers: Sequence[Answer]) -> None:
-    mine = [*held.in_flight.values(), *(answer.item for answer in answers)]
-    values = {
-        "organization": held.scope.organization_id,
-        "run": held.plan.run_id,
-        "me": held.holder.owner,
-        "held": orjson.dumps(
-            [{"test_version_id": item.test_version_id, "trial": item.trial} for item in mine]
-        ).decode(),
-    }
-    with held.scope.atomic() as session:
-        session.execute(_FORGET, values)
-
-
 def _ask(held: _Slice, item: Item) -> None:
+    if held.clock() - held.ticked > _STILL_S:
+        unasked = Exchange(request={}, error_code="throttled")
+        held.answers.put(Answer(item=item, exchange=unasked, outcome=Outcome.ERROR, was_asked=False))
+        return
     try:
         held.answers.put(answer_item(held.plan, item))
     except Exception:  # noqa: BLE001 an answer that never came would hold the slice for ever

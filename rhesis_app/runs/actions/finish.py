@@ -15,7 +15,7 @@ from rhesis_app.endpoints.actions.exchange import Exchange
 from rhesis_app.endpoints.actions.recorded import RecordedAnswer
 from rhesis_app.kernel.ids import new_id
 from rhesis_app.kernel.scope import Scope
-from rhesis_app.runs.actions.claim import Item
+from rhesis_app.runs.actions.claim import Holder, Item
 from rhesis_app.scoring.engine import EvaluationOutcome
 from rhesis_app.scoring.outcome import Outcome
 
@@ -106,15 +106,6 @@ class Later:
     is_free: bool = False
     was_asked: bool = True
     endpoint_id: UUID | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holder:
-    """Whose leases are meant."""
-
-    run_id: UUID
-    endpoint_id: UUID | None
-    owner: str
 
 
 def finish(scope: Scope, holder: Holder, answers: Sequence[Answer]) -> int:

@@ -86,6 +86,11 @@ class Plan:
         """How many tests to hold at once if all turns were held."""
         return self._width(lambda turns: turns.most)
 
+    @property
+    def calls_models(self) -> bool:
+        """Whether an answer or its score waits for the turns of a model."""
+        return self.asked is not None or any(metric.turns is not None for metric in self.metrics)
+
     def _width(self, of: Callable[[ModelTurns], int]) -> int:
         judges = [metric.turns for metric in self.metrics if metric.turns is not None]
         asked = [] if self.asked is None else [of(self.asked)]

@@ -15,8 +15,8 @@ from rhesis_app.endpoints.rules import TemplateError
 from rhesis_app.kernel.errors import Invalid
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.scope import Scope
-from rhesis_app.runs.actions.claim import Item
-from rhesis_app.runs.actions.finish import Answer, Holder
+from rhesis_app.runs.actions.claim import Holder, Item
+from rhesis_app.runs.actions.finish import Answer
 from rhesis_app.runs.actions.sources import Got, roots_of
 from rhesis_app.runs.models import TestRun, WorkItem
 from rhesis_app.runs.queries.recordings import is_recording

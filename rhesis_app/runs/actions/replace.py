@@ -8,7 +8,8 @@ import orjson
 from sqlalchemy import text
 
 from rhesis_app.kernel.scope import Scope
-from rhesis_app.runs.actions.finish import Answer, Holder
+from rhesis_app.runs.actions.claim import Holder
+from rhesis_app.runs.actions.finish import Answer
 from rhesis_app.scoring.outcome import Outcome
 
 # The error keeps its row, its id and its key. What the metrics said of the answer is copied under that id, so that rates by
