@@ -106,7 +106,7 @@ class Person:
         self.page.get_by_role("button", name="New token").first.click()
         dialog = self.page.get_by_role("dialog")
         dialog.get_by_label("Name").fill(name)
-        dialog.get_by_role("radio", name="Everything you may").check()
+        dialog.get_by_role("radio", name="Everything Whatever").check()
         dialog.get_by_role("button", name="Create token").click()
         return self.page.locator("code.secret").inner_text()
 

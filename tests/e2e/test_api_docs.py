@@ -38,7 +38,7 @@ def test_a_stranger_to_the_api_authorizes_and_asks_on_its_page(owned: Instance, 
 def operation(watched: Watched, path: str) -> Locator:
     """The GET of this path, opened and ready to be sent."""
     found = watched.page.locator(".opblock-get").filter(has=watched.page.locator(f'[data-path="{path}"]'))
-    found.locator(".opblock-summary").click()
+    found.locator(".opblock-summary").click(timeout=60_000)  # the page draws every operation of the document first
     found.get_by_role("button", name="Try it out").click()
     return found
 

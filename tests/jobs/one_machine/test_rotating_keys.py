@@ -15,6 +15,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy import Engine, create_engine, insert, select, text
 from sqlalchemy.pool import NullPool
 
+from rhesis_app.auth.models import UserTotp
 from rhesis_app.endpoints.models import Endpoint, Model
 from rhesis_app.infra import rotate
 from rhesis_app.infra.backup.source import Installation
@@ -32,6 +33,7 @@ from tests.watch import TEST_KEY
 NEW = Fernet.generate_key().decode()
 OLD_BOX, NEW_BOX, BOTH = SecretBox([TEST_KEY]), SecretBox([NEW]), SecretBox([NEW, TEST_KEY])
 FIELD = "endpoint.secret"
+TOTP = "user_totp.secret"
 
 
 @pytest.fixture
@@ -126,9 +128,22 @@ def test_every_text_moves_and_the_second_time_nothing_is_left_to_do(
                 model_name="small", key=key, key_origin="https://api.example.org",
             )
         )  # fmt: skip
-    assert list(rotate_keys(owner_url, BOTH)) == [Rotated(FIELD, 5, 0, 0), Rotated("model.key", 1, 0, 0)]
+        who = alice.actor.user_id
+        assert who is not None
+        session.add(UserTotp(user_id=who, secret=OLD_BOX.seal("a seed", who, TOTP, who)))
+    assert list(rotate_keys(owner_url, BOTH)) == [
+        Rotated(FIELD, 5, 0, 0),
+        Rotated("model.key", 1, 0, 0),
+        Rotated(TOTP, 1, 0, 0),
+    ]
+    with alice.scope() as scope:
+        assert NEW_BOX.open(scope.session.scalars(select(UserTotp.secret)).one(), who, TOTP, who) == "a seed"
     assert secrets_of(alice, NEW_BOX) == [f"secret {number}" for number in range(5)]
-    assert list(rotate_keys(owner_url, BOTH)) == [Rotated(FIELD, 0, 5, 0), Rotated("model.key", 0, 1, 0)]
+    assert list(rotate_keys(owner_url, BOTH)) == [
+        Rotated(FIELD, 0, 5, 0),
+        Rotated("model.key", 0, 1, 0),
+        Rotated(TOTP, 0, 1, 0),
+    ]
     assert refusal(started, NEW_BOX) is None
     assert refusal(started, OLD_BOX) is not None
 
@@ -146,7 +161,11 @@ def test_a_lost_key_is_given_up_on_demand(
     started: Runtime, alice: Person, project: ProjectView, owner_url: str
 ) -> None:
     make_endpoints(alice, project, 2)
-    assert list(rotate_keys(owner_url, NEW_BOX, lost=True)) == [Rotated(FIELD, 0, 0, 2), Rotated("model.key", 0, 0, 0)]
+    assert list(rotate_keys(owner_url, NEW_BOX, lost=True)) == [
+        Rotated(FIELD, 0, 0, 2),
+        Rotated("model.key", 0, 0, 0),
+        Rotated(TOTP, 0, 0, 0),
+    ]
     assert refusal(started, NEW_BOX) is None
 
 
