@@ -118,3 +118,26 @@ def test_nothing_is_held_ahead_where_not_every_thread_may_ask() -> None:
         assert askers.ahead(4) == 3, "a small batch after a large one lowers it slowly"
     finally:
         askers.close()
+
+
+def test_what_no_thread_has_begun_is_taken_back_and_never_asked() -> None:
+    askers, go, asked = Askers(1, holds_ahead=True), threading.Event(), []
+    begun = threading.Event()
+    items: list[Any] = [type("OneItem", (), {"key": (number, 1)})() for number in range(3)]
+
+    def work(item: Item) -> None:
+        begun.set()
+        assert go.wait(5)
+        asked.append(item)
+
+    try:
+        for item in items:
+            askers.ask(item, work)
+        assert begun.wait(5)
+        assert askers.recall() == items[1:]
+        assert askers.recall() == []
+        go.set()
+    finally:
+        askers.close()
+    askers._pool.shutdown(wait=True)
+    assert asked == items[:1]
