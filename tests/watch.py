@@ -26,7 +26,7 @@ CANARIES = (
     SIGNING_KEY,
     HUSH,
     "a-secret-that-was-sent",
-    "several unrelated words",
+    "seven otters read maps",
     "$argon2id$",
 )
 _FORMS = re.compile(r"rhx_[0-9A-Za-z]{36}|eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}")
@@ -36,6 +36,7 @@ SHOWN_ONCE = frozenset(
         "auth.create_token",
         "auth_api.Tokens",
         "auth_api.accept",
+        "auth_api.confirm_registration",
         "auth_api.login",
         "auth_api.refresh",
         "auth_api.register",

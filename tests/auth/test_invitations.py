@@ -12,7 +12,7 @@ from rhesis_app.tenancy.models import AuditEntry, Invitation, Membership, User
 from tests.people import PASSWORD, ApiClient, Person, add_member
 
 NEW = "dana@example.org"
-CHOSEN = "several unrelated words of Dana"
+CHOSEN = "seven otters read maps of Dana"
 
 
 @pytest.fixture

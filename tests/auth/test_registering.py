@@ -14,7 +14,7 @@ from tests.smtp import PostBox
 
 __all__ = ["box", "open_to_all"]
 NEW = "dana@example.org"
-CHOSEN = "several unrelated words of Dana"
+CHOSEN = "seven otters read maps of Dana"
 pytestmark = pytest.mark.usefixtures("open_to_all")
 
 

@@ -155,7 +155,7 @@ def test_a_letter_of_an_invitation_confirms_the_address_and_a_link_by_hand_does_
     app: Flask, alice: Person, box: PostBox, monkeypatch: pytest.MonkeyPatch, host: Runtime
 ) -> None:
     def join(token: str) -> Any:
-        body = {"token": token, "name": "Dana", "password": "several unrelated words"}
+        body = {"token": token, "name": "Dana", "password": "seven otters read maps"}
         joined = ApiClient(app, None).post("/invitations/accept", body)
         return ApiClient(app, joined.json["access_token"]).get("/me").json["user"]["email_verified"]
 

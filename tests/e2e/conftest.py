@@ -19,7 +19,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-EMAIL, PASSWORD = "ada@example.org", "several unrelated words"
+EMAIL, PASSWORD = "ada@example.org", "seven otters read maps"
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",

@@ -38,7 +38,7 @@ GUNICORN = (
     "rhesis_app.app:create_app()",
 )
 ROOT = Path(__file__).parents[2]
-PASSWORD = "several unrelated words"
+PASSWORD = "seven otters read maps"
 KEYS = SecretBox([TEST_KEY])
 
 

@@ -39,7 +39,7 @@ def test_a_stranger_gets_a_first_verdict_in_at_most_twelve_interactions(instance
         watched.audit("first start")
         does.fill("Your name", "Ada")
         does.fill("E-mail", "ada@example.org")
-        does.fill("Password", "several unrelated words")
+        does.fill("Password", "seven otters read maps")
         does.click("Create organization")
         watched.page.wait_for_url(re.compile(r"/p/"))
         watched.audit("empty project")

@@ -39,6 +39,7 @@ def _deploy(drill: Drill) -> None:
     drill.over()
 
 
+_KNOWN_STILL_S = 4.0
 _LOST = "SELECT count(*) FROM work_item WHERE lease_until < now()"
 
 
@@ -48,13 +49,17 @@ def _lose_leases(drill: Drill) -> bool:
 
 
 def _frozen(drill: Drill) -> None:
-    """Longer than its lease, so that others have done its work when it wakes; short: the lease is made to run out."""
+    """Longer than its lease, so that others have done its work when it wakes; short: the lease is made to run out.
+
+    Never shorter than the moment after which a worker knows, when it wakes, that it stood still.
+    """
     drill.until_share(0.2)
     victim = drill.driving()
     drill.site.signal(victim, signal.SIGSTOP)
     if drill.scale.is_full:
         drill.pause(75)
     else:
+        drill.pause(_KNOWN_STILL_S)
         drill.until(lambda: _lose_leases(drill), within_s=30)
         drill.until(lambda: drill.site.eyes.number(_LOST) == 0, within_s=30)
         drill.until_share(0.4)

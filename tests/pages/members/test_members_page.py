@@ -48,7 +48,7 @@ def test_without_a_mail_server_the_link_is_shown_once(alice: Person) -> None:
     assert "1 invitation waiting" in again
     browser = alice.app.test_client()
     assert "Join Organization A" in browser.get(link).text
-    joined = browser.post(link, data={"name": "Dana", "password": "several unrelated words"})
+    joined = browser.post(link, data={"name": "Dana", "password": "seven otters read maps"})
     assert (joined.status_code, joined.headers["Location"]) == (303, "/")
     assert "Welcome to Organization A." in browser.get("/", follow_redirects=True).text
     over = browser.get(link)
@@ -73,7 +73,7 @@ def test_with_one_a_letter_brings_the_link_and_nobody_else_sees_it(alice: Person
     assert (
         "Dana"
         in alice.app.test_client()
-        .post(link, data={"name": "Dana", "password": "several unrelated words"}, follow_redirects=True)
+        .post(link, data={"name": "Dana", "password": "seven otters read maps"}, follow_redirects=True)
         .text
     )
     assert alice.api.post("/invitations", {"email": "e@example.org", "role": "Viewer"}).json["accept_url"] is None
