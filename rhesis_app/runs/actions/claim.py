@@ -2,6 +2,8 @@
 
 Nothing is claimed of a run that has spent what it may: the batch that brought it there was counted before.
 
+What is to be asked again goes before what was never asked: left for the end, its waits would lengthen the run.
+
 As one statement the count would see a snapshot older than its wait for the lock, and let more calls in flight than the limit.
 """
 
@@ -30,15 +32,22 @@ WITH spent AS (
    WHERE organization_id = :organization AND run_id = :run AND lease_owner IS NULL AND solo AND not_before <= now()
      AND endpoint_id IS NOT DISTINCT FROM CAST(:endpoint AS uuid) AND NOT EXISTS (SELECT 1 FROM spent)
    ORDER BY not_before, position LIMIT LEAST(:alone, GREATEST(0, :most - (SELECT n FROM live))) FOR UPDATE SKIP LOCKED
-), many AS MATERIALIZED (
+), again AS MATERIALIZED (
   SELECT run_id, test_version_id, trial FROM work_item
-   WHERE organization_id = :organization AND run_id = :run AND lease_owner IS NULL AND NOT solo AND not_before <= now()
+   WHERE organization_id = :organization AND run_id = :run AND lease_owner IS NULL AND attempt > 0 AND NOT solo AND not_before <= now()
      AND endpoint_id IS NOT DISTINCT FROM CAST(:endpoint AS uuid)
      AND NOT EXISTS (SELECT 1 FROM one) AND NOT EXISTS (SELECT 1 FROM spent)
    ORDER BY not_before, position LIMIT (SELECT n FROM room) FOR UPDATE SKIP LOCKED
+), first AS MATERIALIZED (
+  SELECT run_id, test_version_id, trial FROM work_item
+   WHERE organization_id = :organization AND run_id = :run AND lease_owner IS NULL AND attempt = 0 AND NOT solo AND not_before <= now()
+     AND endpoint_id IS NOT DISTINCT FROM CAST(:endpoint AS uuid)
+     AND NOT EXISTS (SELECT 1 FROM one) AND NOT EXISTS (SELECT 1 FROM spent)
+   ORDER BY not_before, position LIMIT (SELECT n FROM room) - (SELECT count(*) FROM again) FOR UPDATE SKIP LOCKED
 ), taken AS (
   UPDATE work_item w SET attempt = w.attempt + 1, fence = w.fence + 1, lease_owner = :me, lease_until = now() + make_interval(secs => :lease)
-    FROM (TABLE one UNION ALL TABLE many) c WHERE (w.run_id, w.test_version_id, w.trial) = (c.run_id, c.test_version_id, c.trial)
+    FROM (TABLE one UNION ALL TABLE again UNION ALL TABLE first) c
+   WHERE (w.run_id, w.test_version_id, w.trial) = (c.run_id, c.test_version_id, c.trial)
   RETURNING w.test_version_id, w.trial, w.position, w.attempt, w.throttled, w.max_attempts, w.fence, w.solo
 )
 SELECT t.*, v.test_id, v.requirement_id, v.prompt, v.expected, v.messages, v.context, v.metadata

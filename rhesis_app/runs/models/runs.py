@@ -198,6 +198,9 @@ class WorkItem(TenantOwned, Base):
         belongs_to("endpoint_id", "endpoint"),
         CheckConstraint("(lease_owner IS NULL) = (lease_until IS NULL)", name="lease"),
         Index("ix_work_item_due", "run_id", "not_before", postgresql_where=text("lease_owner IS NULL")),
+        Index(
+            "ix_work_item_again", "run_id", "not_before", postgresql_where=text("lease_owner IS NULL AND attempt > 0")
+        ),
         Index("ix_work_item_lease", "lease_until", postgresql_where=text("lease_owner IS NOT NULL")),
         Index("ix_work_item_endpoint", "endpoint_id", "lease_until", postgresql_where=text("lease_owner IS NOT NULL")),
     )

@@ -66,7 +66,11 @@ def spoiled(superuser: Engine, spoil: str, undo: str) -> Iterator[None]:
     [
         ("ALTER FUNCTION needs_first_owner() RESET search_path", "ALTER FUNCTION needs_first_owner() SET search_path = pg_catalog, public, pg_temp"),
         ("GRANT EXECUTE ON FUNCTION needs_first_owner() TO PUBLIC", "REVOKE EXECUTE ON FUNCTION needs_first_owner() FROM PUBLIC"),
-        ("ALTER FUNCTION needs_first_owner() OWNER TO rhesis_app", "ALTER FUNCTION needs_first_owner() OWNER TO rhesis_owner; GRANT EXECUTE ON FUNCTION needs_first_owner() TO rhesis_app"),
+        (
+            "ALTER FUNCTION needs_first_owner() OWNER TO rhesis_app",
+            # the owner's rights went with it, those of the application among them
+            "ALTER FUNCTION needs_first_owner() OWNER TO rhesis_owner; GRANT EXECUTE ON FUNCTION needs_first_owner() TO rhesis_app",
+        ),
     ],
 )  # fmt: skip
 def test_a_function_that_others_could_turn_is_told(host: Runtime, superuser: Engine, spoil: str, undo: str) -> None:

@@ -115,6 +115,20 @@ def test_a_storm_of_429_with_every_form_of_retry_after_costs_no_answer_and_no_at
     assert world.ask("SELECT retries FROM test_run")[0].retries == 0
 
 
+def test_what_is_to_be_asked_again_goes_before_what_was_never_asked(alice: Person) -> None:
+    def script(call: Call) -> Reply:
+        return throttled("0") if call.number == 0 else json_reply({"reply": "yes, of course"}, delay_s=0.03)
+
+    with ScriptedEndpoint(script) as server:
+        world = make_world(alice, server.url, questions(40), max_concurrency=1)
+        run_id = world.start()
+        finish_run(world, run_id)
+        asked = [call.json["message"] for call in server.calls]
+    assert asked.count("Question 0") == 2
+    assert asked[-1] == "Question 39"
+    assert outcomes(world, run_id) == {"passed": 40}
+
+
 def test_a_test_that_was_throttled_many_times_still_has_its_three_tries(alice: Person) -> None:
     replies = [throttled()] * 5 + [BROKEN, throttled("1"), BROKEN, YES]
     with ScriptedEndpoint(in_turn(replies)) as server:
