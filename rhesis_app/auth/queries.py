@@ -64,12 +64,13 @@ class ServiceAccountView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MyUser:
-    """A person, to themselves. `totp` says whether a code of an authenticator app is asked for."""
+    """A person, to themselves. `totp` says whether a code of an authenticator app is asked for besides the password, if there is one."""
 
     id: UUID
     name: str
     email: str
     email_verified: bool
+    has_password: bool
     totp: bool
     theme: str
     last_login_at: datetime | None
@@ -242,6 +243,7 @@ def view_me(scope: Scope) -> MeView:
     query = (
         scope.select(Membership.user_id, User.id, User.name, User.email, User.theme, User.last_login_at)
         .add_columns(User.email_verified_at.is_not(None).label("email_verified"), has_totp.label("totp"))
+        .add_columns(func.has_password().label("has_password"))
         .add_columns(Organization.name.label("organization_name"), Organization.slug, Role.name.label("role"))
         .join(User, User.id == Membership.user_id)
         .join(Organization, Organization.id == Membership.organization_id)

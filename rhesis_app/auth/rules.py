@@ -22,6 +22,8 @@ SESSION_LIFE: Final = timedelta(days=7)
 STAY_LIFE: Final = timedelta(days=30)
 ONE_TIME_LIFE: Final = timedelta(days=7)
 RESET_LIFE: Final = timedelta(minutes=30)
+FRESH: Final = timedelta(minutes=10)
+"""How old a sign-in may be that stands for a password where there is none."""
 SECOND_STEP_LIFE: Final = timedelta(minutes=10)
 LETTER_LIFE: Final = timedelta(minutes=30)
 THEMES: Final = ("auto", "light", "dark")

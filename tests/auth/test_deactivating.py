@@ -56,6 +56,17 @@ def test_everything_that_the_account_opened_ends(
     assert alice.count(AuditEntry, action="user.deactivate") == 1
 
 
+def test_the_others_see_it_among_the_members(alice: Person, erin: Person, app: Flask) -> None:
+    reset = f"/settings/members/{erin.actor.user_id}/reset-link"
+    page = alice.web.get("/settings/members").text
+    assert ("Deactivated" in page, reset in page) == (False, True)
+    deactivate(signed_in(app, erin.email), erin)
+    page = alice.web.get("/settings/members").text
+    assert ("Deactivated" in page, reset in page) == (True, False)
+    told = {one["email"]: one["is_active"] for one in alice.api.get("/members").json}
+    assert (told[alice.email], told[erin.email]) == (True, False)
+
+
 def test_it_ends_in_every_organization(app: Flask, alice: Person, erin: Person, charlie: Person) -> None:
     made = charlie.api.post("/invitations", {"email": erin.email, "role": "Viewer"}).json
     body = {"token": made["accept_url"].rpartition("/")[2], "password": PASSWORD}

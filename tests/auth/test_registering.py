@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import Engine, text
 
+from rhesis_app.infra.runtime import Runtime
 from tests.auth.mailed import SITE, box, link_in, open_to_all
 from tests.people import PASSWORD, ApiClient, Person, signed_in
 from tests.smtp import PostBox
@@ -164,3 +165,15 @@ def test_the_pages_lead_through_it(app: Flask, alice: Person, box: PostBox) -> N
     entered = browser.post(path, data={"password": CHOSEN})
     assert (entered.status_code, entered.headers["Location"]) == (303, "/")
     assert "First project" in browser.get("/", follow_redirects=True).text
+
+
+def test_what_nobody_finishes_is_forgotten(stranger: ApiClient, host: Runtime, superuser: Engine, box: PostBox) -> None:
+    register(stranger)
+    register(stranger, "erin@example.org")
+    with superuser.connect() as connection:
+        connection.execute(
+            text("UPDATE registration SET expires_at = now() - interval '1 s' WHERE email = :email"), {"email": NEW}
+        )
+    host.ask("SELECT sweep_expired()")
+    with superuser.connect() as connection:
+        assert list(connection.execute(text("SELECT email FROM registration")).scalars()) == ["erin@example.org"]

@@ -58,6 +58,7 @@ def test_it_is_no_member_and_nobody_gives_it_a_password(app: Flask, alice: Perso
     assert service["id"] not in {member["user_id"] for member in alice.api.get("/members").json}
     assert alice.api.post(f"/members/{service['id']}/reset-link").status_code == 404
     assert alice.api.patch(f"/members/{service['id']}", {"role": "Owner"}).status_code == 404
+    assert alice.api.delete(f"/members/{service['id']}").status_code == 404
     assert alice.web.post(f"/settings/members/{service['id']}/reset-link").status_code == 404
     assert alice.api.get(f"/service-accounts/{service['id']}").json["role"] == "Member"
     with alice.scope() as scope:

@@ -3,6 +3,7 @@
 import json
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -13,6 +14,10 @@ from sqlalchemy import Engine, text
 
 from rhesis_app.infra.http import AllowList, OutboundDoor
 from rhesis_app.infra.llm import LlmClient
+from rhesis_app.infra.oidc import OidcProvider
+from rhesis_app.infra.oidc_settings import OidcSettings
+from rhesis_app.kernel.ports import OutboundAnswer, OutboundRequest
+from rhesis_app.kernel.sign_on import Challenge, SignOnFailure
 from tests.jobs.runs.test_driving import drive
 from tests.jobs.runs.world import World, make_world
 from tests.pages.forms_in import forms_in
@@ -196,6 +201,44 @@ def test_nothing_reaches_inside(
     figure(f"forged addresses/URLs {surface.__name__.replace('_', ' ')}", len(URLS), "≥ 40", len(URLS) >= 40, how)
     figure(f"forged addresses/connections {surface.__name__.replace('_', ' ')}", came, "= 0", came == 0, how)
     assert quiet == []
+
+
+@dataclass(frozen=True)
+class Discovered:
+    """The door of a sign-on provider whose description names another address; all but that description is really asked."""
+
+    door: OutboundDoor
+    name: str
+    url: str
+
+    def send(self, request: OutboundRequest) -> OutboundAnswer:
+        """The description and keys of the provider from here, anything else through the door."""
+        if not request.url.startswith(ISSUER):
+            return self.door.send(request)
+        said = {name: f"{ISSUER}/{name}" for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")}
+        body = {**said, "issuer": ISSUER, "keys": [], self.name: self.url}
+        return OutboundAnswer(status=200, headers={}, body=json.dumps(body).encode(), latency_ms=1.0)
+
+    def check(self, url: str) -> None:
+        """As the door does."""
+        self.door.check(url)
+
+
+ISSUER = "http://issuer.example.com"
+
+
+@pytest.mark.parametrize("name", ["jwks_uri", "token_endpoint"])
+def test_a_provider_of_sign_on_leads_nowhere(sentinel: Sentinel, name: str, figure: Callable[..., None]) -> None:
+    """Its description names where its keys are and where codes are exchanged: both are asked by us."""
+    challenge, settings = Challenge(state="s", nonce="n", verifier="v"), OidcSettings(issuer=ISSUER, client_id="us")
+    with closing(OutboundDoor(AllowList(), allow_local=False, resolver=resolve)) as door:
+        for url in URLS:
+            provider = OidcProvider(settings, Discovered(door, name, url.format(port=sentinel.port)))
+            with pytest.raises(SignOnFailure):
+                provider.identify(challenge, "code", "https://rhesis.example.com/login/sso/callback")
+    came = sentinel.connections()
+    how = f"{len(URLS)} URLs in the description of an OpenID Connect provider; a listener on this machine counts"
+    figure(f"forged addresses/connections {name} of a sign-on provider", came, "= 0", came == 0, how)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

@@ -36,13 +36,16 @@ def update_me(scope: Scope, session_id: UUID | None, *, name: str | None = None,
 
 
 def change_password(host: Host, scope: Scope, session_id: UUID | None, proof: Proof, new: str) -> None:
-    """Set a new password; every other session of the actor ends. Raises Invalid, TooMany, Forbidden for a token."""
+    """Set a new password, or a first one; every other session of the actor ends.
+
+    Raises Invalid, Conflict where there is no password and the sign-in is too old, TooMany, Forbidden for a token.
+    """
     held = require_session(scope, session_id)
     try:
         check_password(new, email=view_me(scope).user.email)
     except Invalid as error:
         raise Invalid(error.detail, errors={"new_password": error.errors["password"]}) from error
-    prove_again(host, scope, proof, at="current_password")
+    prove_again(host, scope, held, proof, at="current_password")
     hashed = hash_password(new)
     with scope.atomic() as session:
         epoch = set_password(scope, hashed)

@@ -51,14 +51,14 @@ def ask_to_change(host: Host, scope: Scope, session_id: UUID | None, proof: Proo
     """Send a link to another address, which becomes the actor's when they use it; the address as it will be.
 
     The answer does not tell whether somebody has it: that one gets a letter which says so. Raises Invalid, Conflict without a
-    mail server, TooMany, Forbidden for a token.
+    mail server or for a sign-in that is too old where there is no password, TooMany, Forbidden for a token.
     """
-    require_session(scope, session_id)
+    held = require_session(scope, session_id)
     address, me = check_email(email), view_me(scope).user
     if address == me.email:
         raise Invalid.field("email", _SAME)
     _require_mail(scope)
-    prove_again(host, scope, proof)
+    prove_again(host, scope, held, proof)
     _count(host, scope)
     is_known = host.ask("SELECT is_registered(:address) AS known", address=address)[0]["known"]
     with scope.atomic():

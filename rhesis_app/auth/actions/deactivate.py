@@ -24,13 +24,13 @@ _LAST: Final = "You are the last owner of {}. Make somebody else an owner there 
 def deactivate(host: Host, scope: Scope, session_id: UUID | None, proof: Proof, email: str) -> None:
     """Shut the actor out, whichever organizations they belong to: sessions, tokens and open invitations of theirs end.
 
-    Raises Invalid, Conflict for a last owner, TooMany, Forbidden for a token.
+    Raises Invalid, Conflict for a last owner or a sign-in that is too old where there is no password, TooMany, Forbidden for a token.
     """
-    require_session(scope, session_id)
+    held = require_session(scope, session_id)
     if email.strip().lower() != view_me(scope).user.email:
         raise Invalid.field("email", _NOT_MEANT)
     _refuse_last_owner(scope)
-    prove_again(host, scope, proof)
+    prove_again(host, scope, held, proof)
     with scope.atomic() as session:
         if not session.scalar(text("SELECT deactivate_me()")):
             _refuse_last_owner(scope)

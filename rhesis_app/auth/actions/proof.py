@@ -4,23 +4,28 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
+from sqlalchemy import Interval, func, literal, select
+
 from rhesis_app.auth.actions.attempts import Attempt, forget_attempt, note_attempt
 from rhesis_app.auth.actions.slowing import slow_down
+from rhesis_app.auth.models import Session
 from rhesis_app.auth.queries import view_me
 from rhesis_app.auth.rules import (
     FAILURE_WINDOW_MINUTES,
     FAILURES_PER_ACCOUNT,
     FAILURES_PER_ADDRESS,
+    FRESH,
     read_recovery_code,
     totp_step,
 )
 from rhesis_app.infra.crypto import SecretError
 from rhesis_app.infra.passwords import password_fits
 from rhesis_app.kernel.addresses import address_group
-from rhesis_app.kernel.errors import Invalid, TooMany, Unauthenticated
+from rhesis_app.kernel.errors import Conflict, Invalid, TooMany, Unauthenticated
 from rhesis_app.kernel.host import Host
 from rhesis_app.kernel.keys import digest
 from rhesis_app.kernel.scope import Scope
@@ -28,6 +33,10 @@ from rhesis_app.kernel.scope import Scope
 _WRONG: Final = "The e-mail address or the password is not right."
 _NOT_YOURS: Final = "This is not your password."
 SEALED: Final = "user_totp.secret"
+SIGN_ON_AGAIN: Final = (
+    "Your account has no password: sign in by single sign-on once more, and come back here within "
+    f"{FRESH // timedelta(minutes=1)} minutes."
+)
 _ASKED: Final = "Give a code of your authenticator app, or a recovery code."
 _WRONG_CODE: Final = "This code is not right, too old, or was used already."
 _log = logging.getLogger(__name__)
@@ -70,9 +79,18 @@ def prove_code(host: Host, user_id: UUID, code: str, *, ip: str | None) -> None:
         raise Invalid.field("code", _WRONG_CODE)
 
 
-def prove_again(host: Host, scope: Scope, proof: Proof, *, at: str = "password") -> None:
-    """Have somebody who is signed in prove that it is them. Raises Invalid at the field `at` or `code`, TooMany."""
-    email = view_me(scope).user.email
+def prove_again(host: Host, scope: Scope, session_id: UUID, proof: Proof, *, at: str = "password") -> None:
+    """Have somebody who is signed in prove that it is them; without a password, by a sign-in of a moment ago.
+
+    Raises Invalid at the field `at` or `code`, Conflict for a sign-in that is too old, TooMany.
+    """
+    me = view_me(scope).user
+    if not me.has_password:
+        recent = Session.created_at > func.now() - literal(FRESH, Interval)
+        if not scope.session.scalar(select(recent).where(Session.id == session_id)):
+            raise Conflict(SIGN_ON_AGAIN)
+        return
+    email = me.email
     scope.session.rollback()  # hashing takes its time, and no transaction waits for it
     try:
         prove(host, email, proof.password, proof.code, ip=scope.ip)

@@ -63,9 +63,9 @@ def make_reset_link(scope: Scope, user_id: UUID) -> str:
 
 
 def make_operators_link(host: Host, email: str) -> str:
-    """The same for whoever runs the server, for anybody. Raises NotFound."""
+    """The same for whoever runs the server, for anybody, also who has no password yet. Raises NotFound."""
     address = email.strip().lower()
-    actor = find_person(host, address) or _imported(host, address)
+    actor = find_person(host, address) or _imported(host, address) or _of_sign_on(host, address)
     if actor is None or actor.user_id is None:
         raise NotFound(f"Nobody is registered as {email}.")
     with host.open_scope(actor) as scope, scope.atomic():
@@ -122,6 +122,14 @@ def _admit_imported(scope: Scope) -> None:
     """Whoever came with an archive may sign in from here on; somebody who was shut out stays so."""
     mine = update(User).where(User.id == scope.actor.user_id, User.imported_at.is_not(None))
     scope.session.execute(mine.values(is_active=True, imported_at=None))
+
+
+def _of_sign_on(host: Host, address: str) -> Actor | None:
+    """Whoever signs in by single sign-on alone."""
+    rows = host.ask("SELECT * FROM find_sign_on('', '', :email)", email=address)
+    if not rows or rows[0]["kind"] != "person" or not rows[0]["is_active"] or rows[0]["organization_id"] is None:
+        return None
+    return _person(rows[0]["user_id"], rows[0]["organization_id"])
 
 
 def _person(user_id: UUID, organization_id: UUID) -> Actor:

@@ -21,6 +21,7 @@ from rhesis_app.kernel.scope import Scope
 
 ON: Final = "Two-factor authentication is on already. Turn it off first to set up another app."
 OFF: Final = "Two-factor authentication is off. Set it up first."
+BARE: Final = "A code is asked for besides a password, and your account has none: set a password on your profile first."
 _BEGIN: Final = "Begin the set-up first: there is no secret to confirm."
 _NOT_IT: Final = "This is not the code that the app shows now. Check the clock of your device."
 
@@ -38,13 +39,15 @@ def begin_setup(host: Host, scope: Scope, session_id: UUID | None) -> OpenSetup:
     user_id = _person(scope, session_id)
     secret = new_totp_secret()
     with scope.atomic() as session:
-        email = view_me(scope).user.email
+        me = view_me(scope).user
+        if not me.has_password:
+            raise Conflict(BARE)
         session.execute(delete(UserTotp).where(UserTotp.user_id == user_id, UserTotp.confirmed_at.is_(None)))
         if session.scalar(select(UserTotp.user_id).where(UserTotp.user_id == user_id)) is not None:
             raise Conflict(ON)
         session.add(UserTotp(user_id=user_id, secret=host.secrets.seal(secret, user_id, SEALED, user_id)))
         scope.record("second_factor.begin", "user", user_id)
-    return OpenSetup(secret=secret, address=totp_address(secret, email))
+    return OpenSetup(secret=secret, address=totp_address(secret, me.email))
 
 
 def open_setup(host: Host, scope: Scope, session_id: UUID | None) -> OpenSetup | None:
@@ -66,11 +69,11 @@ def confirm_setup(host: Host, scope: Scope, session_id: UUID | None, proof: Proo
 
     Raises Invalid, Conflict without a set-up that was begun, TooMany, Forbidden for a token.
     """
-    user_id = _person(scope, session_id)
+    user_id, held = _person(scope, session_id), require_session(scope, session_id)
     opened = open_setup(host, scope, session_id)
     if opened is None:
         raise Conflict(_BEGIN)
-    prove_again(host, scope, Proof(password=proof.password))
+    prove_again(host, scope, held, Proof(password=proof.password))
     step = totp_step(opened.secret, proof.code, time.time())
     if step is None:
         raise Invalid.field("code", _NOT_IT)
@@ -120,7 +123,7 @@ def _prove_on(host: Host, scope: Scope, session_id: UUID | None, proof: Proof) -
     user_id = _person(scope, session_id)
     if not view_me(scope).user.totp:
         raise Conflict(OFF)
-    prove_again(host, scope, proof)
+    prove_again(host, scope, require_session(scope, session_id), proof)
     return user_id
 
 

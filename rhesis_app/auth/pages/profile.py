@@ -10,7 +10,7 @@ from rhesis_app.auth.actions.proof import Proof
 from rhesis_app.auth.actions.sessions import end_all_sessions, end_other_sessions, end_session
 from rhesis_app.auth.pages.entering import provider_label
 from rhesis_app.auth.queries import list_sessions, view_me
-from rhesis_app.kernel.errors import Invalid, TooMany
+from rhesis_app.kernel.errors import Conflict, Invalid, TooMany
 from rhesis_app.kernel.paging import MAX_LIMIT, PageRequest
 from rhesis_app.web.access import needs_sign_in
 from rhesis_app.web.htmx import go_to
@@ -45,12 +45,12 @@ def save() -> Response:
 @blueprint.post("/settings/profile/password")
 @needs_sign_in
 def save_password() -> Response:
-    """Change the password."""
+    """Change the password, or set a first one."""
     scope, session_id = current_scope(), current_identity().session_id
     proof = Proof(password=request.form.get("current_password", ""), code=request.form.get("code", ""))
     try:
         change_password(runtime(), scope, session_id, proof, request.form.get("new_password", ""))
-    except (Invalid, TooMany) as error:
+    except (Invalid, Conflict, TooMany) as error:
         return _page(status=error.status, errors=error.errors, message="" if error.errors else error.detail)
     say("Your password was changed. Every other session has ended.")
     return go_to(url_for("profile.index"))

@@ -22,12 +22,16 @@ LAST = "Somebody has to own the organization: make somebody else an owner first.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Somebody's membership and what its role may do; `is_owner` by the built-in role alone, `is_active` while they may sign in."""
+    """Somebody's membership and what its role may do; `is_owner` by the built-in role alone, `is_active` while they may sign in.
+
+    Service accounts have places too; they are no members, and `is_person` tells.
+    """
 
     member: Membership
     may: frozenset[Permission]
     is_owner: bool
     is_active: bool
+    is_person: bool
 
 
 def change_role(scope: Scope, user_id: UUID, role: str) -> MemberView:
@@ -99,7 +103,7 @@ def named_role(roles: Mapping[str, RoleRow], name: str) -> RoleRow:
 def _hold(scope: Scope, user_id: UUID) -> tuple[frozenset[Permission], Place]:
     """The same, and a member's place. Raises NotFound."""
     mine, places = hold_places(scope, (user_id,))
-    if user_id not in places:
+    if user_id not in places or not places[user_id].is_person:
         raise NotFound("There is no such member here.")
     return mine, places[user_id]
 
@@ -113,7 +117,7 @@ def hold_places(scope: Scope, user_ids: Iterable[UUID]) -> tuple[frozenset[Permi
     held = select(Organization.id).where(Organization.id == scope.organization_id).with_for_update(key_share=True)
     scope.session.execute(held)
     query = (
-        scope.select(Membership, Role, User.is_active)
+        scope.select(Membership, Role, User.is_active, User.kind)
         .join(Role, (Role.organization_id == Membership.organization_id) & (Role.id == Membership.role_id))
         .join(User, User.id == Membership.user_id)
         .where(Membership.user_id.in_([actor, *user_ids]), Membership.left_at.is_(None))
@@ -125,8 +129,9 @@ def hold_places(scope: Scope, user_ids: Iterable[UUID]) -> tuple[frozenset[Permi
             may=role_permissions(role.name, role.is_builtin, role.permissions),
             is_owner=role.is_builtin and role.name == OWNER,
             is_active=is_active,
+            is_person=kind == "person",
         )
-        for member, role, is_active in scope.session.execute(query)
+        for member, role, is_active, kind in scope.session.execute(query)
     }
     if actor not in places:
         raise Forbidden("You do not belong to this organization any more.")

@@ -43,13 +43,15 @@ class RoleView:
 class MemberView:
     """Somebody in this organization. `can_manage` says whether the actor may change their role or remove them.
 
-    `last_seen_at` is for those who manage members, and to five minutes; the others are told of nobody's hours.
+    `is_active` is false for somebody who has deactivated their account: nobody signs in with it. `last_seen_at` is for those
+    who manage members, and to five minutes; the others are told of nobody's hours.
     """
 
     user_id: UUID
     name: str
     email: str
     role: str
+    is_active: bool
     joined_at: datetime
     last_seen_at: datetime | None
     is_me: bool
@@ -129,6 +131,7 @@ def _members(scope: Scope) -> Select[Any]:
         Membership.created_at.label("joined_at"),
         User.name,
         User.email,
+        User.is_active,
         Role.name.label("role"),
         Role.is_builtin,
         Role.permissions,
@@ -147,6 +150,7 @@ def _member(scope: Scope, row: Mapping[Any, Any]) -> MemberView:
         name=row["name"],
         email=row["email"],
         role=row["role"],
+        is_active=row["is_active"],
         joined_at=row["joined_at"],
         last_seen_at=row["last_seen_at"],
         is_me=row["user_id"] == scope.actor.user_id,
