@@ -87,6 +87,7 @@ def test_a_colleague_is_invited_reads_changes_nothing_is_given_more_and_shown_ou
 
     # Ada invites
     sign_in(watched, mailed)
+    ada.locator("summary", has_text="Settings").click()
     ada.get_by_role("link", name="Members", exact=True).click()
     watched.audit("members")
     ada.get_by_role("button", name="Invite").click()
