@@ -16,6 +16,7 @@ from werkzeug.exceptions import HTTPException, SecurityError
 
 from rhesis_app.kernel.errors import AppError, Conflict, TooMany, Unauthenticated
 from rhesis_app.kernel.scope import Scope
+from rhesis_app.web.limits import pause_s
 from rhesis_app.web.scope import current_scope
 from rhesis_app.web.shell import BareShell, ErrorPage
 
@@ -83,7 +84,10 @@ def _http_error(error: HTTPException) -> Response:
 def _past_limit(error: RateLimitExceeded) -> Response:
     most = error.limit.limit.amount
     return _app_error(
-        TooMany(f"More than {most} requests a minute. Wait as long as Retry-After says, then go on.", retry_after_s=60)
+        TooMany(
+            f"More than {most} requests a minute. Wait as long as Retry-After says, then go on.",
+            retry_after_s=pause_s(),
+        )
     )
 
 

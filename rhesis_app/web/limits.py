@@ -1,8 +1,10 @@
 """Rate limits per proven credential, user and address, in Redis; while Redis is away each process counts for itself, to a quarter."""
 
+import time
+from contextlib import suppress
 from typing import Any
 
-from flask import Flask, g, request
+from flask import Flask, current_app, g, request
 from flask_limiter import HeaderNames, Limit, Limiter
 from redis.exceptions import RedisError
 
@@ -15,6 +17,9 @@ _PATIENCE: dict[str, Any] = {"socket_timeout": 0.5, "socket_connect_timeout": 0.
 USER_TIMES = 3
 """How many times as much as one token or session a user may ask with all of theirs together."""
 _EXEMPT = frozenset({"static", "health.live", "health.ready", "health.health", "health.metrics"})
+
+
+_WINDOW_S = 60
 
 
 class _SharedLimiter(Limiter):
@@ -74,3 +79,13 @@ def register_limits(app: Flask, settings: Settings) -> Limiter:
         key_prefix="limit",
     )
     return limiter
+
+
+def pause_s() -> int:
+    """How long whoever was refused waits for their count to begin anew, in seconds; a whole window where nobody can say."""
+    (limiter,) = current_app.extensions["limiter"]
+    with suppress(RedisError):
+        reached = limiter.current_limit
+        if reached is not None:
+            return min(_WINDOW_S, max(1, reached.reset_at - int(time.time())))
+    return _WINDOW_S

@@ -135,6 +135,16 @@ def test_whoever_goes_past_the_limit_is_refused_at_once_and_nobody_else_notices(
     assert seen == ["EVALSHA"] * 2, "Redis is there and goes on counting"
 
 
+def test_whoever_is_refused_waits_until_their_minute_is_over(limited: Flask, settings: Settings, token: str) -> None:
+    codes = [ask(limited, token).status_code for _ in range(LIMIT + 1)]
+    client = redis.Redis.from_url(settings.redis_url)
+    counted = client.keys("*limit*")
+    assert [client.expire(key, 7) for key in counted] == [True] * len(counted) != []
+    refused = ask(limited, token)
+    assert (codes[-1], refused.status_code) == (429, 429)
+    assert 5 <= int(refused.headers["Retry-After"]) <= 8
+
+
 def test_a_user_with_many_tokens_has_a_limit_as_well(limited: Flask, alice: Person, charlie: Person) -> None:
     tokens = [new_token(alice) for _ in range(USER_TIMES + 1)]
     codes = [ask(limited, token).status_code for token in tokens for _ in range(LIMIT)]
