@@ -97,6 +97,11 @@ def environment_of_programs(**added: str) -> dict[str, str]:
     return {**os.environ, **added}
 
 
+def is_flask_command() -> bool:
+    """Whether Flask's own command line runs us, as Flask says there."""
+    return os.environ.get("FLASK_RUN_FROM_CLI") == "true"
+
+
 def settings_from(environment: Mapping[str, str]) -> Settings:
     """Make Settings, loudly: a missing or malformed value raises ConfigurationError with the name and what to do."""
     read = _Reader(environment)

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from flask import Flask
-from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
@@ -14,7 +13,7 @@ from sqlalchemy.exc import DataError, InvalidatePoolError
 from sqlalchemy.orm import DeclarativeBase, Session, SessionTransaction
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
-from rhesis_app.infra.config import Settings
+from rhesis_app.infra.config import Settings, is_flask_command
 from rhesis_app.infra.orm import Base, TenantOwned
 from rhesis_app.infra.prepared import keep_ready
 from rhesis_app.kernel.actor import Actor
@@ -60,7 +59,7 @@ class _Shared(DeclarativeBase):
 
 
 def attach_database(app: Flask, settings: Settings, migrations: str) -> SQLAlchemy:
-    """Give the app its engine (through Flask-SQLAlchemy) and the `flask db` commands."""
+    """Give the app its engine (through Flask-SQLAlchemy), and the `flask` command line its `db`."""
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
         "pool_size": settings.database_pool,
@@ -72,7 +71,10 @@ def attach_database(app: Flask, settings: Settings, migrations: str) -> SQLAlche
     }
     database = SQLAlchemy(model_class=_Shared, disable_autonaming=True)
     database.init_app(app)
-    Migrate(app, database, directory=migrations)
+    if is_flask_command():
+        from flask_migrate import Migrate  # noqa: PLC0415 with Alembic it costs 8 MB, and a server never migrates
+
+        Migrate(app, database, directory=migrations)
     with app.app_context():
         take_app_role(database.engine)
         keep_ready(database.engine)

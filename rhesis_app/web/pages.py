@@ -10,6 +10,7 @@ from flask_jwt_extended import get_jwt
 
 from rhesis_app.kernel.permissions import Permission
 from rhesis_app.kernel.scope import Scope
+from rhesis_app.web.closed_links import without_closed_links
 from rhesis_app.web.scope import current_identity, current_scope
 from rhesis_app.web.shell import BareShell, Flash, ProjectLink, Shell
 
@@ -34,7 +35,8 @@ def render_page(
     template: str, *, section: str = "", project: ProjectWords | None = None, status: int = 200, **views: Any
 ) -> Response:
     """A page in the layout; `section` is the current entry of the navigation, `views` go to the template by name."""
-    return Response(render_template(template, shell=_shell(section, project), project=project, **views), status=status)
+    html = render_template(template, shell=_shell(section, project), project=project, **views)
+    return Response(_open_links_of(html, project), status=status)
 
 
 def render_bare(template: str, *, status: int = 200, **views: Any) -> Response:
@@ -45,8 +47,9 @@ def render_bare(template: str, *, status: int = 200, **views: Any) -> Response:
 
 
 def render_fragment(template: str, *, status: int = 200, **views: Any) -> Response:
-    """A fragment on its own: the same file the page includes."""
-    return Response(render_template(template, csrf_token=csrf_token(), **views), status=status)
+    """A fragment on its own: the same file the page includes. `project` among the views is the one that it shows."""
+    html = render_template(template, csrf_token=csrf_token(), **views)
+    return Response(_open_links_of(html, views.get("project")), status=status)
 
 
 def say(text: str, *, kind: str = "passed", undo_url: str = "") -> None:
@@ -92,6 +95,18 @@ def _shell(section: str, project: ProjectWords | None) -> Shell:
         reads_projects=scope.actor.may_somewhere(Permission.PROJECT_READ),
         unread=identity.unread,
         delete_after=identity.delete_after,
+    )
+
+
+def _open_links_of(html: str, project: ProjectWords | None) -> str:
+    """The page without links that its reader's role closes; none is looked at for whoever reads everything."""
+    actor = current_scope().actor
+    here = f"/p/{project.slug}/" if project else ""
+    return without_closed_links(
+        html,
+        here=here,
+        may_here=lambda one: actor.may(one, project.id) if project else actor.may_somewhere(one),
+        may=actor.may_somewhere,
     )
 
 

@@ -178,3 +178,33 @@ def test_nor_to_a_guest_of_one_project(app: Flask, charlie: Person, filled: Thei
     assert [path for path in sorted(linked) if guest.web.get(path).status_code == 403] == []
     assert len(linked) > 40
     assert len(sent) > 30
+
+
+@pytest.mark.parametrize(
+    "may",
+    [
+        {"project:read", "run:read", "review:write"},
+        {"project:read", "test:read", "test_set:read", "test:write"},
+        {"project:read", "endpoint:read", "metric:read"},
+    ],
+    ids=lambda may: "+".join(sorted(may)),
+)
+def test_nor_to_a_narrow_role_of_the_organizations_own(
+    app: Flask, charlie: Person, filled: Theirs, may: set[str]
+) -> None:
+    """What others may read is named, and not linked."""
+    assert charlie.api.post("/roles", {"name": "Narrow", "permissions": sorted(may)}).status_code == 201
+    somebody = add_member(charlie, "dana", "Viewer")
+    assert charlie.api.patch(f"/members/{somebody.actor.user_id}", {"role": "Narrow"}).status_code == 200
+    refused, seen = [], 0
+    for page in pages(app, filled):
+        answer = somebody.web.get(page)
+        if answer.status_code != 200 or not answer.content_type.startswith("text/html"):
+            continue
+        for method, path in offers(answer.text, page):
+            seen += 1
+            permission = needed(app, method, path)
+            if permission is not None and permission not in may:
+                refused.append(f"{page} offers {method} {path}, which needs {permission}")
+    assert refused == []
+    assert seen > 100
