@@ -320,6 +320,7 @@ class TestSetVersionItem(TenantOwned, Base):
     __table_args__ = (
         belongs_to("test_set_version_id", "test_set_version"),
         belongs_to("test_version_id", "test_version"),
+        Index("ix_test_set_version_item_version", "test_version_id"),
     )
     test_set_version_id: Mapped[UUID] = mapped_column(primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)

@@ -5,7 +5,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Flask
-from sqlalchemy import Engine, ForeignKeyConstraint, text
+from sqlalchemy import Engine, ForeignKeyConstraint, UniqueConstraint, text
 
 from rhesis_app.infra.migrate import alembic_config
 from rhesis_app.infra.orm import Base
@@ -132,3 +132,25 @@ def test_codes_are_used_up_by_a_function_alone_and_registrations_are_reached_by_
     )
     with superuser.connect() as connection:
         assert connection.execute(query).one() == (False, False, False, False)
+
+
+# what a large organization has many rows of; and the few keys to those that no index begins with, because hardly a row has them
+MANY = {"test", "test_version", "test_result", "evaluation", "test_set_version_item"}
+RARE = {("replacement", "test_version_id"), ("replacement", "result_id"), ("recorded_exchange", "test_id")}
+# the index that holds a run's results in another order is searched run by run
+BY_RUN = {("test_result", "test_version_id")}
+
+
+def test_what_many_rows_refer_to_is_found_by_an_index() -> None:
+    """Otherwise each of many rows that goes reads the whole table that refers to it."""
+    slow = set()
+    for table in Base.metadata.tables.values():
+        indexes = [[column.name for column in index.columns] for index in table.indexes]
+        keys = [*indexes, [column.name for column in table.primary_key]]
+        keys += [[c.name for c in one.columns] for one in table.constraints if isinstance(one, UniqueConstraint)]
+        found = [[name for name in names if name != "organization_id"][:1] for names in keys]
+        for key in table.foreign_key_constraints:
+            (column, *_) = [name for name in key.column_keys if name != "organization_id"] or [""]
+            if key.referred_table.name in MANY and [column] not in found:
+                slow.add((table.name, column))
+    assert slow == RARE | BY_RUN

@@ -12,6 +12,7 @@ from rhesis_app.authoring.queries.narrowing import COUNTED_TO
 from rhesis_app.authoring.queries.tests import TestFilter, list_test_lines
 from rhesis_app.kernel.paging import PageRequest
 from rhesis_app.kernel.scope import Scope
+from rhesis_app.projects.actions import create_project
 from rhesis_app.projects.queries import ProjectView
 from rhesis_app.runs.actions.review import NewReview, review_result
 from rhesis_app.runs.models import TestRun
@@ -167,6 +168,22 @@ def test_the_tests_of_a_set_are_counted_once_however_often_it_ran(
             connection.execute(text("ANALYZE"))
         assert project_state(scope, project.id).never_run == 0
         assert _reads_of_state(scope, project) < read + 5 * 61
+
+
+def test_the_state_of_a_project_reads_its_own_tests_in_a_large_organization(
+    alice: Person, project: ProjectView, superuser: Engine
+) -> None:
+    with alice.scope() as scope:
+        make_run(scope, RunPlan(project_id=project.id, metrics=METRICS), many(100))
+        with superuser.connect() as connection:
+            connection.execute(text("ANALYZE"))
+        read = _reads_of_state(scope, project)
+        other = create_project(scope, "Another one, large")
+        make_run(scope, RunPlan(project_id=other.id, metrics=METRICS), many(LARGE))
+        with superuser.connect() as connection:
+            connection.execute(text("ANALYZE"))
+        assert _reads_of_state(scope, project) < 2 * read
+        assert read < 20 * 100
 
 
 def _reads_of_state(scope: Scope, project: ProjectView) -> int:

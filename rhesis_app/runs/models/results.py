@@ -49,15 +49,17 @@ class ResultColumns:
 
 
 class TestResult(ResultColumns, TenantOwned, Base):
-    """What was sent and what came back for (run, test, trial), and its outcome. Insert-only."""
+    """What was sent and what came back for (run, test, trial), and its outcome. Insert-only.
+
+    Test and requirement are those of its version, whose keys hold them; keys of its own would be checked with each result, and with
+    each test of an organization that is erased read all its results.
+    """
 
     __tablename__ = "test_result"
     __table_args__ = (
         UniqueConstraint("organization_id", "id"),
         belongs_to("run_id", "test_run"),
-        belongs_to("test_id", "test"),
         belongs_to("test_version_id", "test_version"),
-        belongs_to("requirement_id", "requirement"),
         CheckConstraint("outcome IN ('passed', 'failed', 'error', 'unscored')", name="outcome"),
         CheckConstraint("(outcome = 'error') = (error_code IS NOT NULL)", name="error_code"),
         Index("ix_test_result_run_outcome", "run_id", "outcome", "position", "trial"),
