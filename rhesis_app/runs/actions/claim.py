@@ -2,14 +2,15 @@
 
 Nothing is claimed of a run that has spent what it may: the batch that brought it there was counted before.
 
-What is to be asked again goes before what was never asked: left for the end, its waits would lengthen the run.
+What is to be asked again goes before what was never asked: left for the end, its waits would lengthen the run. But a few times only:
+an endpoint that puts some tests off for ever would have us ask for nothing else.
 
 As one statement the count would see a snapshot older than its wait for the lock, and let more calls in flight than the limit.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import orjson
@@ -18,6 +19,8 @@ from sqlalchemy import text
 from rhesis_app.kernel.scope import Scope
 from rhesis_app.runs.rules import LEASE_S
 
+_EARLY: Final = 5
+"""How often an item was asked at most to go before those never asked."""
 _CLAIM = text(
     """
 WITH spent AS (
@@ -34,13 +37,15 @@ WITH spent AS (
    ORDER BY not_before, position LIMIT LEAST(:alone, GREATEST(0, :most - (SELECT n FROM live))) FOR UPDATE SKIP LOCKED
 ), again AS MATERIALIZED (
   SELECT run_id, test_version_id, trial FROM work_item
-   WHERE organization_id = :organization AND run_id = :run AND lease_owner IS NULL AND attempt > 0 AND NOT solo AND not_before <= now()
+   WHERE organization_id = :organization AND run_id = :run AND lease_owner IS NULL AND attempt > 0 AND attempt <= :early AND NOT solo
+     AND not_before <= now()
      AND endpoint_id IS NOT DISTINCT FROM CAST(:endpoint AS uuid)
      AND NOT EXISTS (SELECT 1 FROM one) AND NOT EXISTS (SELECT 1 FROM spent)
    ORDER BY not_before, position LIMIT (SELECT n FROM room) FOR UPDATE SKIP LOCKED
 ), first AS MATERIALIZED (
   SELECT run_id, test_version_id, trial FROM work_item
-   WHERE organization_id = :organization AND run_id = :run AND lease_owner IS NULL AND attempt = 0 AND NOT solo AND not_before <= now()
+   WHERE organization_id = :organization AND run_id = :run AND lease_owner IS NULL AND (attempt = 0 OR attempt > :early) AND NOT solo
+     AND not_before <= now()
      AND endpoint_id IS NOT DISTINCT FROM CAST(:endpoint AS uuid)
      AND NOT EXISTS (SELECT 1 FROM one) AND NOT EXISTS (SELECT 1 FROM spent)
    ORDER BY not_before, position LIMIT (SELECT n FROM room) - (SELECT count(*) FROM again) FOR UPDATE SKIP LOCKED
@@ -144,6 +149,7 @@ def claim(scope: Scope, wanted: ClaimRequest) -> list[Item]:
             "most": wanted.most,
             "alone": 1 if wanted.is_idle else 0,
             "lease": LEASE_S,
+            "early": _EARLY,
         },
     )
     return [Item(**dict(zip(_COLUMNS, row, strict=True))) for row in rows]

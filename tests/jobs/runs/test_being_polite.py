@@ -129,6 +129,24 @@ def test_what_is_to_be_asked_again_goes_before_what_was_never_asked(alice: Perso
     assert outcomes(world, run_id) == {"passed": 40}
 
 
+def test_tests_that_are_put_off_for_ever_keep_none_from_being_asked(alice: Person) -> None:
+    put_off = {f"Question {number}" for number in range(4)}
+    asked: list[str] = []
+
+    def script(call: Call) -> Reply:
+        asked.append(call.json["message"])
+        refused = asked[-1] in put_off and sum(one in put_off for one in asked) <= 60
+        return throttled("0") if refused else YES
+
+    with ScriptedEndpoint(script) as server:
+        world = make_world(alice, server.url, questions(40), max_concurrency=1)
+        run_id = world.start()
+        finish_run(world, run_id)
+    assert outcomes(world, run_id) == {"passed": 40}
+    last = max(place for place, one in enumerate(asked) if one not in put_off)
+    assert last < 75, "4 tests, each 5 times before the others, and 36 others"
+
+
 def test_a_test_that_was_throttled_many_times_still_has_its_three_tries(alice: Person) -> None:
     replies = [throttled()] * 5 + [BROKEN, throttled("1"), BROKEN, YES]
     with ScriptedEndpoint(in_turn(replies)) as server:
